@@ -1,0 +1,79 @@
+// Incoming QoS 1 and 2 messages from their arrival until the server may forget them (5.0 §4.3, §4.6).
+//
+// A message arrives, is handed to the application, and is acknowledged once the host says that its handlers have
+// returned, in the order of arrival. The packet identifier of a QoS 2 message stays held from then until PUBREL, so that
+// a repeated PUBLISH is not delivered again. A QoS 2 message whose handlers are still at work when the connection ends
+// is remembered too: what the server sends again is the same message.
+#pragma once
+
+#include "buffer.hpp"
+#include "types.hpp"
+
+namespace tarta {
+
+struct Arrival {
+  std::uint32_t serial;
+  std::uint16_t id;
+  std::uint8_t qos;
+  std::uint8_t reason;  // of the acknowledgement
+  bool by_hand;         // waits for acknowledge()
+  bool ready;           // may be acknowledged when all before it are
+  bool stale;           // came on an earlier connection, and not again yet
+};
+
+class Inbound {
+ public:
+  enum class Arriving : std::uint8_t {
+    deliver,      // a new message
+    drop,         // one that is being handled: its acknowledgement will come
+    acknowledge,  // QoS 2, handled before: PUBREC again
+    qos_changed,  // the identifier is in use at another QoS
+    too_many,     // more than Receive Maximum
+    no_memory,
+  };
+
+  // A QoS 1 or 2 PUBLISH. When it is to be delivered, `serial` names it.
+  Arriving arrive(std::uint16_t id, std::uint8_t qos, bool dup, std::uint32_t receive_maximum, std::uint32_t& serial);
+
+  // The handlers of all messages up to `through` have returned. Serials go round.
+  void delivered(std::uint32_t through);
+  void hold(std::uint32_t serial);
+  void acknowledge(std::uint32_t serial, std::uint8_t reason);
+
+  // The next message to acknowledge, in order of arrival, or nullptr; taken off with pop().
+  const Arrival* front() const;
+  void pop();
+
+  // Is it held: QoS 2, handled, and not released yet?
+  bool held(std::uint16_t id) const;
+  bool waiting(std::uint16_t id) const;
+  bool hold_identifier(std::uint16_t id);  // false without memory
+  void release(std::uint16_t id);
+
+  // The message that arrived last is not complete and will not be.
+  void forget_last();
+
+  void connection_lost();
+  void session_lost();
+
+  // Messages and held identifiers that count against our Receive Maximum.
+  std::uint32_t unacknowledged() const { return unacknowledged_; }
+  bool any() const { return held_count_ > 0 || head_ < arrivals_.size(); }
+
+ private:
+  static constexpr std::uint32_t identifiers = 65'536;
+
+  Arrival* find(std::uint32_t serial);
+  Arrival* find_identifier(std::uint16_t id);
+  bool used(std::uint16_t id) const;
+  void mark(std::uint16_t id, bool used);
+
+  Buffer<Arrival> arrivals_;  // from head_ on
+  std::uint32_t head_ = 0;
+  Buffer<std::uint32_t> used_;  // bitmap of identifiers that wait or are held; made on first use
+  std::uint32_t last_serial_ = 0;
+  std::uint32_t unacknowledged_ = 0;
+  std::uint32_t held_count_ = 0;
+};
+
+}  // namespace tarta

@@ -1,0 +1,83 @@
+#include "options.hpp"
+
+#include "property.hpp"
+#include "topic.hpp"
+
+namespace tarta {
+namespace {
+
+bool allowed(NumberOption option, std::uint32_t value) {
+  switch (option) {
+    case NumberOption::version:
+      return value == 0 || (value >= 3 && value <= 5);
+    case NumberOption::clean_start:
+    case NumberOption::ping_early:
+    case NumberOption::durable:
+    case NumberOption::will_retain:
+      return value <= 1;
+    case NumberOption::queue_overflow:
+    case NumberOption::broker_session:
+    case NumberOption::on_session_lost:
+    case NumberOption::will_qos:
+      return value <= 2;
+    case NumberOption::keepalive:
+    case NumberOption::topic_alias_maximum:
+      return value <= 0xFFFF;
+    case NumberOption::receive_maximum:
+      return value > 0 && value <= 0xFFFF;
+    case NumberOption::maximum_packet_size:
+      return value > 0;
+    default:
+      return true;
+  }
+}
+
+constexpr std::size_t longest = 65'535;  // bytes of a string or of binary data, 5.0 §1.5.4, §1.5.6
+
+bool well_formed(Bytes value) { return value.size() <= longest && check_utf8(value) == Utf8::valid; }
+
+bool allowed(BytesOption option, Bytes value) {
+  switch (option) {
+    case BytesOption::will_topic:
+      return valid_topic_name(as_text(value));
+    case BytesOption::client_id:
+    case BytesOption::username:
+    case BytesOption::authentication_method:
+      return well_formed(value);
+    case BytesOption::will_properties: {
+      Properties properties;
+      return properties.check(value, packet_set::WILL) == Fault::none;
+    }
+    case BytesOption::connect_properties: {
+      Properties properties;
+      return properties.check(value, packet_set::CONNECT) == Fault::none;
+    }
+    default:
+      return value.size() <= longest;
+  }
+}
+
+}  // namespace
+
+Error Options::set(NumberOption option, std::uint32_t value) {
+  if (option >= NumberOption::count || !allowed(option, value)) return Error::invalid_argument;
+  numbers_[static_cast<std::size_t>(option)] = value;
+  return Error::none;
+}
+
+Error Options::set(BytesOption option, Bytes value) {
+  if (option >= BytesOption::count || !allowed(option, value)) return Error::invalid_argument;
+  Buffer<std::uint8_t>& bytes = bytes_[static_cast<std::size_t>(option)];
+  bytes.clear();
+  if (!bytes.append(value)) return Error::out_of_memory;
+  present_ |= 1U << static_cast<unsigned>(option);
+  return Error::none;
+}
+
+void Options::clear(BytesOption option) {
+  if (option >= BytesOption::count) return;
+  bytes_[static_cast<std::size_t>(option)].clear();
+  present_ &= ~(1U << static_cast<unsigned>(option));
+}
+
+}  // namespace tarta

@@ -1,0 +1,443 @@
+#include "session.hpp"
+
+#include <cmath>
+#include <limits>
+
+namespace tarta {
+namespace {
+
+constexpr double never = std::numeric_limits<double>::infinity();
+
+std::uint64_t next_random(std::uint64_t& state) {  // splitmix64
+  std::uint64_t z = state += 0x9E37'79B9'7F4A'7C15;
+  z = (z ^ z >> 30) * 0xBF58'476D'1CE4'E5B9;
+  z = (z ^ z >> 27) * 0x94D0'49BB'1331'11EB;
+  return z ^ z >> 31;
+}
+
+}  // namespace
+
+Session::Session(std::uint64_t seed)
+    : seed_(seed), deadline_(never), topics_in_(next_random(seed_)), subscriptions_(next_random(seed_)) {}
+
+// --- opening ---------------------------------------------------------------------------------------------------------
+
+Version Session::choose_version() const {
+  if (const std::uint32_t asked = options_[NumberOption::version]; asked != 0) return static_cast<Version>(asked);
+  if (have_session_) return version_;
+  if (fall_back_) return Version::v3_1_1;
+  return proven_[server_] != 0 ? static_cast<Version>(proven_[server_]) : Version::v5;
+}
+
+// 23 characters, which every server accepts (5.0 §3.1.3.1).
+void Session::make_client_id() {
+  static constexpr std::string_view alphabet = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+  constexpr unsigned size = 23;
+  for (unsigned i = 0; i < size; ++i) {
+    client_id_.push(static_cast<std::uint8_t>(alphabet[next_random(seed_) % alphabet.size()]));
+  }
+}
+
+Error Session::transport_opened(unsigned server, Now now) {
+  if (phase_ == Phase::connecting || phase_ == Phase::online) return Error::invalid_argument;
+  now_ = now;
+  records_.clear();
+  output_.clear();
+  server_ = server & 15U;
+  version_ = choose_version();
+  fell_back_ = fall_back_;
+  fall_back_ = false;
+  limits_ = {};
+  heard_ = received_ = ping_outstanding_ = stuck_ = has_more_ = false;
+  tail_ = filled_ = position_ = consumed_ = skip_ = 0;
+  if (client_id_.empty()) {
+    const Bytes given = options_[BytesOption::client_id];
+    if (options_.has(BytesOption::client_id)) {
+      client_id_.append(given);
+    } else {
+      make_client_id();
+    }
+  }
+  if (const Error error = write_connect(); error != Error::none) return error;
+  phase_ = Phase::connecting;
+  connect_started_ = last_sent_ = last_received_ = now.monotonic;
+  find_deadline();
+  return Error::none;
+}
+
+// The properties that the session asks for, then those of the application (5.0 §3.1.2.11).
+Bytes Session::make_connect_properties() {
+  connect_properties_.clear();
+  const auto number = [&](Property property, std::uint32_t value, std::uint32_t otherwise) {
+    if (value == otherwise) return;
+    std::uint8_t* const at = connect_properties_.extend(property_size(property, value));
+    if (at == nullptr) return;
+    Writer writer{at};
+    write_property(writer, property, value);
+  };
+  const auto bytes = [&](Property property, BytesOption option) {
+    if (!options_.has(option)) return;
+    std::uint8_t* const at = connect_properties_.extend(property_size(property, options_[option]));
+    if (at == nullptr) return;
+    Writer writer{at};
+    write_property(writer, property, options_[option]);
+  };
+  number(Property::session_expiry_interval, options_[NumberOption::session_expiry_interval], 0);
+  number(Property::receive_maximum, options_[NumberOption::receive_maximum], 65'535);
+  number(Property::maximum_packet_size, options_[NumberOption::maximum_packet_size], 5 + variable_maximum);
+  number(Property::topic_alias_maximum, options_[NumberOption::topic_alias_maximum], 0);
+  bytes(Property::authentication_method, BytesOption::authentication_method);
+  bytes(Property::authentication_data, BytesOption::authentication_data);
+  connect_properties_.append(options_[BytesOption::connect_properties]);
+  return connect_properties_;
+}
+
+Error Session::write_connect() {
+  // A session that goes on is never started clean (5.0 §3.1.2.4); 3.1.1 has one flag for this connection and the next.
+  const bool asked = options_[NumberOption::clean_start] != 0;
+  clean_start_ = start_clean_ || (asked && !(have_session_ && version_ == Version::v5));
+  start_clean_ = false;
+
+  Connect packet;
+  packet.version = version_;
+  packet.clean_start = clean_start_;
+  packet.keepalive = static_cast<std::uint16_t>(options_[NumberOption::keepalive]);
+  packet.client_id = as_text(client_id_);
+  packet.has_username = options_.has(BytesOption::username);
+  packet.username = as_text(options_[BytesOption::username]);
+  packet.has_password = options_.has(BytesOption::password);
+  packet.password = options_[BytesOption::password];
+  packet.has_will = options_.has(BytesOption::will_topic);
+  if (packet.has_will) {
+    packet.will.qos = static_cast<std::uint8_t>(options_[NumberOption::will_qos]);
+    packet.will.retain = options_[NumberOption::will_retain] != 0;
+    packet.will.topic = as_text(options_[BytesOption::will_topic]);
+    packet.will.payload = options_[BytesOption::will_payload];
+    packet.will.properties.check(options_[BytesOption::will_properties], packet_set::WILL);
+  }
+  const Fault fault = packet.properties.check(make_connect_properties(), packet_set::CONNECT);
+  const bool password_alone = version_ != Version::v5 && packet.has_password && !packet.has_username;
+  if (fault != Fault::none || password_alone) return Error::invalid_argument;
+
+  std::uint8_t* const at = output_.extend(encoded_size(packet));
+  if (at == nullptr) return Error::out_of_memory;
+  Writer writer{at};
+  encode(writer, packet);
+  return Error::none;
+}
+
+// The server does not speak 5.0, or closed without a word: once more, at once, in 3.1.1. Says whether that is to be done.
+bool Session::downgrade() {
+  if (options_[NumberOption::version] != 0 || version_ != Version::v5 || have_session_) return false;
+  fall_back_ = true;
+  return true;
+}
+
+Error Session::apply_limits(const Connack& packet) {
+  const Properties& said = packet.properties;
+  limits_.receive_maximum = said.number(Property::receive_maximum, limits_.receive_maximum);
+  limits_.maximum_packet_size = said.number(Property::maximum_packet_size, limits_.maximum_packet_size);
+  limits_.maximum_qos = static_cast<std::uint8_t>(said.number(Property::maximum_qos, limits_.maximum_qos));
+  limits_.retain = said.number(Property::retain_available, 1) != 0;
+  limits_.wildcard = said.number(Property::wildcard_subscription_available, 1) != 0;
+  limits_.shared = said.number(Property::shared_subscription_available, 1) != 0;
+  limits_.subscription_identifiers =
+      version_ == Version::v5 && said.number(Property::subscription_identifier_available, 1) != 0;
+  limits_.keepalive = said.number(Property::server_keep_alive, options_[NumberOption::keepalive]);
+  quota_ = limits_.receive_maximum;
+  if (said.has(Property::assigned_client_identifier)) {
+    client_id_.clear();
+    if (!client_id_.append(said.bytes(Property::assigned_client_identifier))) return Error::out_of_memory;
+    keep(Kept::client, 0);
+  }
+  return Error::none;
+}
+
+// CONNACK with success (5.0 §3.2).
+void Session::connected(const Connack& packet) {
+  if (packet.session_present && !have_session_) {
+    // The server holds a session that we have no state of (5.0 §3.2.2.1.1); 3.1.1 leaves that to us.
+    const std::uint32_t policy = options_[NumberOption::broker_session];
+    const bool refused = clean_start_ || (policy == 0 && version_ == Version::v5);
+    if (refused) return violate(Fault::session_unexpected);
+    if (policy == 2) {
+      start_clean_ = true;
+      return end(Error::session_unexpected, 0, Fault::none, closed_again);
+    }
+  }
+  if (apply_limits(packet) != Error::none) return end(Error::out_of_memory, 0, Fault::none, closed_final);
+  proven_[server_] = static_cast<std::uint8_t>(version_);
+  phase_ = Phase::online;
+  records_.add(Event::connack, packet.session_present, static_cast<std::uint32_t>(version_), packet.reason,
+               place(packet.properties).offset, place(packet.properties).length);
+  resume(packet.session_present);
+  have_session_ = true;
+}
+
+// --- sessions --------------------------------------------------------------------------------------------------------
+
+void Session::resume(bool session_present) {
+  if (session_present) {
+    replay_ = inflight_.first();
+  } else if (have_session_) {
+    lose_session();
+    resubscribe();
+  }
+}
+
+// The server has forgotten what was in flight (5.0 §3.2.2.1.1): what may be sent again goes to the head of the queue as
+// a new message, what may have arrived already is reported.
+void Session::lose_session() {
+  const std::uint32_t policy = options_[NumberOption::on_session_lost];
+  std::uint32_t in_doubt = 0;
+  while (Outgoing* const entry = inflight_.last()) {
+    const bool again = policy == 2 || (policy == 0 && entry->qos() == 1);
+    if (!again) {
+      ++in_doubt;
+      drop(inflight_, entry, Error::session_lost);
+      continue;
+    }
+    forget_message(*entry);
+    inflight_.unlink(entry);
+    ids_.release(entry->id);
+    entry->id = ids_.allocate(entry);
+    entry->stage = entry->qos() == 1 ? Stage::puback : Stage::pubrec;
+    entry->sent = false;
+    unsent_.prepend(entry);
+    entry->serial = keep(Kept::message, entry->id);
+  }
+  for (std::uint32_t id = 1; durable() && id <= PacketIds<Outgoing>::most; ++id) {
+    if (inbound_.held(static_cast<std::uint16_t>(id))) forget(Kept::inbound, id);
+  }
+  inbound_.session_lost();
+  records_.add(Event::session_lost, 0, in_doubt);
+}
+
+// Each filter that the server held, once. The requests are the session's own (operation 0). One filter to a SUBSCRIBE
+// where it gets an identifier; else as many as make a packet of moderate size.
+void Session::resubscribe() {
+  constexpr std::uint32_t enough = 16 * 1024;
+  Buffer<std::uint32_t> filters;
+  std::uint32_t bytes = 0;
+  const auto ask = [&] {
+    if (!filters.empty()) request(Stage::suback, 0, filters, {});
+    filters.clear();
+    bytes = 0;
+  };
+  for (std::uint32_t number = 0; number < subscriptions_.size(); ++number) {
+    if (!subscriptions_.defined(number) || subscriptions_.state(number) != Subscribed::granted) continue;
+    const auto size = static_cast<std::uint32_t>(subscriptions_.filter(number).size()) + 3;
+    if (limits_.subscription_identifiers || bytes + size > enough) ask();
+    filters.push(number);
+    bytes += size;
+  }
+  ask();
+}
+
+// --- closing ---------------------------------------------------------------------------------------------------------
+
+Error Session::disconnect(std::uint8_t reason, Bytes properties) {
+  Properties checked;
+  if (checked.check(properties, packet_set::DISCONNECT) != Fault::none) return Error::invalid_argument;
+  if (!reason_allowed(reason, PacketType::disconnect)) return Error::invalid_argument;
+  disconnect_reason_ = reason;
+  disconnect_properties_.clear();
+  disconnect_properties_.append(properties);
+  disconnecting_ = true;
+  return Error::none;
+}
+
+// The end of a connection, which the host is told with CLOSED.
+void Session::end(Error error, std::uint8_t reason, Fault fault, unsigned flags, Place properties) {
+  records_.add(Event::closed, flags, static_cast<std::uint32_t>(error), reason, static_cast<std::uint32_t>(fault),
+               properties.offset, properties.length);
+  connection_over();
+  if ((flags & closed_final) != 0) settle_all(error);
+}
+
+// The server broke the protocol: DISCONNECT says how (5.0 §4.13), and nothing more of its bytes is looked at.
+void Session::violate(Fault fault) {
+  const auto reason = static_cast<std::uint8_t>(reason_of(fault));
+  if (version_ == Version::v5) {
+    Notice packet;
+    packet.reason = reason;
+    write(packet);
+  }
+  const bool final = fault == Fault::session_unexpected;
+  end(error_of(fault), reason, fault, final ? closed_final : 0U);
+}
+
+void Session::connection_over() {
+  phase_ = Phase::closed;
+  aliases_in_.clear(topics_in_);
+  if (skipping_arrival_ && skip_ > 0) inbound_.forget_last();
+  skip_ = 0;
+  skipping_arrival_ = false;
+  inbound_.connection_lost();
+  answers_.clear();
+  answers_done_ = 0;
+  replay_ = nullptr;
+  ping_outstanding_ = stuck_ = false;
+  for (Outgoing* entry = requests_.first(); entry != nullptr;) {
+    Outgoing* const next = entry->next;
+    ids_.release(entry->id);
+    entry->id = 0;
+    entry->sent = false;
+    if (entry->operation == 0) take_out(requests_, entry);
+    entry = next;
+  }
+}
+
+// No connection will follow: whoever waits for an operation is told. What a store holds stays there.
+void Session::settle_all(Error error) {
+  for (const OutgoingList* list : {&requests_, &inflight_, &unsent_, &unsent_0_}) {
+    for (Outgoing* entry = list->first(); entry != nullptr; entry = entry->next) {
+      if (entry->operation != 0) records_.add(Event::failed, 0, entry->operation, static_cast<std::uint32_t>(error));
+      entry->operation = 0;
+    }
+  }
+}
+
+void Session::transport_closed(Now now) {
+  now_ = now;
+  records_.clear();
+  has_more_ = false;
+  if (phase_ == Phase::connecting && !heard_ && downgrade()) {
+    end(Error::connection_lost, 0, Fault::none, closed_again);
+  } else if (phase_ == Phase::connecting || phase_ == Phase::online) {
+    end(Error::connection_lost, 0, Fault::none, 0);
+  }
+  output_.clear();
+  find_deadline();
+}
+
+void Session::sent() {
+  constexpr std::uint32_t usual = 256 * 1024;
+  if (output_.capacity() > usual) {
+    output_.release();
+  } else {
+    output_.clear();
+  }
+}
+
+// --- time ------------------------------------------------------------------------------------------------------------
+
+void Session::tick(Now now) {
+  now_ = now;
+  records_.clear();
+  has_more_ = false;
+  stamp();
+  expire();
+  check_times();
+  acknowledge_arrivals();
+  flush_changes();
+  pump();
+  if (stuck_) end(Error::packet_too_large, 0, Fault::none, closed_final);
+  if (disconnecting_) {
+    if (phase_ == Phase::online) {
+      Notice packet;
+      packet.reason = disconnect_reason_;
+      packet.properties.check(disconnect_properties_, packet_set::DISCONNECT);
+      write(packet);
+    }
+    disconnecting_ = false;
+    end(Error::client_closed, disconnect_reason_, Fault::none, closed_final | closed_by_us);
+  }
+  for (const Failure& failure : failures_) {
+    if (failure.operation != 0) records_.add(Event::failed, 0, failure.operation, static_cast<std::uint32_t>(failure.error));
+  }
+  failures_.clear();
+  if (!output_.empty()) last_sent_ = now.monotonic;
+  find_deadline();
+}
+
+void Session::check_times() {
+  if (phase_ == Phase::connecting) {
+    const double timeout = options_[NumberOption::connect_timeout];
+    if (timeout > 0 && now_.monotonic - connect_started_ >= timeout) end(Error::connect_timeout, 0, Fault::none, 0);
+  }
+  if (phase_ == Phase::online) keep_alive();
+  if (phase_ == Phase::online) watch_acknowledgements();
+}
+
+// A ping is due when nothing was sent for the interval, as the protocol asks (5.0 §3.1.2.10), and also when nothing was
+// received: a busy publisher on a dead line would never notice.
+double Session::ping_due() const {
+  const double interval = limits_.keepalive * (options_[NumberOption::ping_early] != 0 ? 500.0 : 1000.0);
+  return std::fmin(last_sent_, last_received_) + interval;
+}
+
+void Session::keep_alive() {
+  if (received_) last_received_ = now_.monotonic;
+  const double grace = limits_.keepalive * 500.0;
+  if (received_ && ping_outstanding_) ping_deadline_ = now_.monotonic + grace;  // slow, but alive
+  received_ = false;
+  if (limits_.keepalive == 0) return;
+  if (ping_outstanding_) {
+    if (now_.monotonic >= ping_deadline_) end(Error::keepalive_timeout, 0, Fault::none, 0);
+  } else if (now_.monotonic >= ping_due()) {
+    if (std::uint8_t* const at = output_.extend(2)) {
+      Writer writer{at};
+      encode_empty(writer, PacketType::pingreq);
+    }
+    ping_outstanding_ = true;
+    ping_deadline_ = now_.monotonic + grace;
+  }
+}
+
+// The oldest message in flight is watched: when it stays the oldest for too long, its acknowledgement is overdue.
+void Session::watch_acknowledgements() {
+  const double timeout = options_[NumberOption::ack_timeout];
+  if (timeout == 0) return;
+  const Outgoing* const oldest = inflight_.first();
+  const std::uint32_t serial = oldest != nullptr ? oldest->serial : 0;
+  const Stage stage = oldest != nullptr ? oldest->stage : Stage::none;
+  if (serial != watched_ || stage != watched_stage_) {
+    watched_ = serial;
+    watched_stage_ = stage;
+    watched_since_ = now_.monotonic;
+  } else if (oldest != nullptr && now_.monotonic - watched_since_ >= timeout) {
+    end(Error::ack_timeout, 0, Fault::none, 0);
+  }
+}
+
+void Session::expire() {
+  const double seconds = now_.wall / 1000;
+  if (next_expiry_ == 0 || seconds < next_expiry_) return;
+  next_expiry_ = 0;
+  expire(unsent_);
+  expire(unsent_0_);
+}
+
+// 5.0 §3.3.2.3.3: what has expired before it was sent is not sent.
+void Session::expire(OutgoingList& list) {
+  const double seconds = now_.wall / 1000;
+  for (Outgoing* entry = list.first(); entry != nullptr;) {
+    Outgoing* const next = entry->next;
+    if (entry->expires != 0) {
+      if (seconds >= entry->expires) {
+        drop(list, entry, Error::message_expired);
+      } else if (next_expiry_ == 0 || entry->expires < next_expiry_) {
+        next_expiry_ = entry->expires;
+      }
+    }
+    entry = next;
+  }
+}
+
+void Session::find_deadline() {
+  deadline_ = never;
+  const auto at = [&](double time) { deadline_ = std::fmin(deadline_, time); };
+  if (phase_ == Phase::connecting) {
+    if (const double timeout = options_[NumberOption::connect_timeout]; timeout > 0) at(connect_started_ + timeout);
+  }
+  if (phase_ == Phase::online) {
+    if (limits_.keepalive > 0) at(ping_outstanding_ ? ping_deadline_ : ping_due());
+    if (const double timeout = options_[NumberOption::ack_timeout]; timeout > 0 && !inflight_.empty()) {
+      at(watched_since_ + timeout);
+    }
+  }
+  if (next_expiry_ != 0) at(now_.monotonic + (next_expiry_ * 1000 - now_.wall));
+}
+
+}  // namespace tarta

@@ -1,0 +1,295 @@
+// An MQTT client as a state machine (5.0 §4): bytes, commands and times go in; bytes to send, records of what happened
+// (event.def) and the time of the next tick come out. It has no socket, clock, thread or file, and calls nothing back.
+//
+// The methods that write records are transport_opened, receive, more, transport_closed, stored, store_failed and tick;
+// each begins with an empty row of them. All others are commands: they may be called while records are being walked, and
+// what they cause comes out of the next tick().
+//
+// wasm/tarta.h says of each call what it takes and gives, with units and errors; it is this class, as C.
+// The machine lies in three files: session.cpp has the connection and its times, session_in.cpp what comes from the
+// server, session_out.cpp what goes to it.
+#pragma once
+
+#include "alias.hpp"
+#include "decode.hpp"
+#include "encode.hpp"
+#include "inbound.hpp"
+#include "inflight.hpp"
+#include "options.hpp"
+#include "packet_ids.hpp"
+#include "records.hpp"
+#include "subscriptions.hpp"
+
+namespace tarta {
+
+// Milliseconds: from any origin, for time-outs; since 1970, for expiry.
+struct Now {
+  double monotonic = 0;
+  double wall = 0;
+};
+
+constexpr std::uint32_t no_expiry = 0xFFFF'FFFF;
+
+// What a durable session asks its host to keep, each under a key: the packet identifier of a message, the number of a
+// filter, 0 for the client itself.
+enum class Kept : std::uint8_t { message = 1, released = 2, inbound = 3, subscription = 4, client = 5 };
+
+class Session {
+ public:
+  explicit Session(std::uint64_t seed);
+
+  Options& options() { return options_; }
+
+  // --- the transport
+  Error transport_opened(unsigned server, Now now);
+  std::uint8_t* receive_area(std::uint32_t size);
+  void receive(std::uint32_t available, std::uint32_t total);
+  void more();
+  void skipped(std::uint32_t count);
+  void transport_closed(Now now);
+  void sent();
+  void tick(Now now);
+
+  // --- commands
+  Error define_topic(std::uint32_t number, std::string_view name);
+  Error define_filter(std::uint32_t number, std::string_view filter, std::uint8_t options);
+  void forget_filter(std::uint32_t number);
+  std::uint8_t* publish(std::uint32_t operation, std::uint32_t topic, std::uint8_t flags, std::uint32_t length,
+                        Bytes properties, std::uint32_t expiry, Error& error);
+  Error subscribe(std::uint32_t operation, std::span<const std::uint32_t> filters, Bytes properties);
+  Error unsubscribe(std::uint32_t operation, std::span<const std::uint32_t> filters, Bytes properties);
+  Error cancel(std::uint32_t operation);
+  Error authenticate(std::uint8_t reason, Bytes data);
+  Error disconnect(std::uint8_t reason, Bytes properties);
+  void delivered(std::uint32_t through);
+  void hold(std::uint32_t serial) { inbound_.hold(serial); }
+  void acknowledge(std::uint32_t serial, std::uint8_t reason);
+
+  // --- the store
+  Error restore(Kept kind, std::uint32_t key, Bytes bytes, std::uint32_t operation);
+  void stored(std::uint32_t through);
+  void store_failed(std::uint32_t serial);
+
+  // --- what comes out
+  const Buffer<std::uint32_t>& records() const { return records_.words(); }
+  Bytes output() const { return output_; }
+  Bytes blobs() const { return blobs_; }
+  double deadline() const { return deadline_; }  // monotonic; infinity for none
+  bool online() const { return phase_ == Phase::online; }
+  bool queued() const { return queued_; }        // did the last publish at QoS 0 have to wait?
+  bool has_more() const { return has_more_; }    // records are full: walk them, then more()
+  bool wants_flush() const;
+  std::uint32_t consumed() const { return consumed_; }
+  std::uint32_t tail() const { return tail_; }
+  std::uint32_t skip() const { return skip_; }
+  std::uint32_t pending() const { return pending_; }
+  std::uint32_t pending_bytes() const { return pending_bytes_; }
+
+ private:
+  enum class Phase : std::uint8_t { idle, connecting, online, closed };
+
+  // What CONNACK said, or what holds when it says nothing (5.0 §3.2.2.3). Made anew with each connection.
+  struct Limits {
+    std::uint32_t receive_maximum = 65'535;
+    std::uint32_t maximum_packet_size = 5 + variable_maximum;
+    std::uint32_t keepalive = 0;  // seconds
+    std::uint8_t maximum_qos = 2;
+    bool retain = true;
+    bool wildcard = true;
+    bool shared = true;
+    bool subscription_identifiers = false;
+  };
+
+  // A change of what is kept, on its way into the records.
+  struct Change {
+    std::uint32_t serial;
+    std::uint32_t key;
+    Kept kind;
+    bool forget;
+  };
+
+  // An acknowledgement that waits for a persist record.
+  struct Answer {
+    std::uint32_t needs;
+    std::uint16_t id;
+    PacketType type;
+    std::uint8_t reason;
+  };
+
+  struct Failure {
+    std::uint32_t operation;
+    Error error;
+  };
+
+  struct Topic {
+    char* name;
+    std::uint32_t size;
+  };
+  struct Topics : Buffer<Topic> {
+    ~Topics() {
+      for (const Topic& topic : *this) std::free(topic.name);
+    }
+  };
+
+  enum ClosedFlags : unsigned { closed_final = 1, closed_again = 2, closed_by_us = 4 };
+
+  // --- the connection (session.cpp)
+  Version choose_version() const;
+  bool downgrade();
+  void make_client_id();
+  Error write_connect();
+  Bytes make_connect_properties();
+  void connected(const Connack& packet);
+  Error apply_limits(const Connack& packet);
+  void resume(bool session_present);
+  void lose_session();
+  void resubscribe();
+  TARTA_COLD void end(Error error, std::uint8_t reason, Fault fault, unsigned flags, Place properties = {});
+  TARTA_COLD void violate(Fault fault);
+  void connection_over();
+  void settle_all(Error error);
+  void check_times();
+  void keep_alive();
+  void watch_acknowledgements();
+  void find_deadline();
+  double ping_due() const;
+  void expire();
+  void expire(OutgoingList& list);
+
+  // --- what comes from the server (session_in.cpp)
+  void decode_input();
+  bool decode_next();
+  TARTA_COLD bool decode_large(const FixedHeader& header, Bytes rest, std::uint64_t rest_in_message);
+  void finish_input();
+  void handle(const FixedHeader& header, Bytes body);
+  TARTA_COLD void receive_connack(Bytes body);
+  void receive_publish(const FixedHeader& header, Bytes body, std::uint32_t payload_beyond, bool large);
+  std::uint32_t find_topic(const Publish& packet, Fault& fault);
+  TARTA_COLD void route(std::uint32_t topic);
+  void add_message(const FixedHeader& header, const Publish& packet, std::uint32_t topic, std::uint32_t length,
+                   std::uint32_t serial, bool large);
+  void receive_acknowledgement(const FixedHeader& header, Bytes body);
+  void receive_pubrel(const Acknowledgement& packet);
+  TARTA_COLD void receive_codes(const FixedHeader& header, Bytes body);
+  TARTA_COLD void receive_suback(const Outgoing& entry, const CodeList& packet);
+  TARTA_COLD void receive_unsuback(const Outgoing& entry, const CodeList& packet);
+  TARTA_COLD void receive_disconnect(const FixedHeader& header, Bytes body);
+  TARTA_COLD void receive_auth(const FixedHeader& header, Bytes body);
+  Fault check_method(const Properties& properties) const;
+  Place place(Bytes bytes) const;
+  Place place(const Properties& properties) const { return place(properties.raw()); }
+
+  // --- what goes to the server (session_out.cpp)
+  Error check_publish(const PublishHead& head) const;
+  Error make_room(std::uint8_t qos, std::uint32_t bytes);
+  Error request(Stage stage, std::uint32_t operation, std::span<const std::uint32_t> filters, Bytes properties);
+  Error check_request(const Outgoing& entry) const;
+  bool write_filters(const Outgoing& entry, Buffer<std::uint8_t>& filters) const;
+  bool write_request_properties(const Outgoing& entry, Buffer<std::uint8_t>& properties) const;
+  Error send_request(Outgoing& entry);
+  Outgoing* find_operation(std::uint32_t operation);
+  PublishHead head_of(const Outgoing& entry) const;
+  void fail(std::uint32_t operation, Error error) { failures_.push({operation, error}); }
+  void drop(OutgoingList& list, Outgoing* entry, Error error);
+  void complete(Outgoing* entry, std::uint8_t reason, Place properties);
+  void take_out(OutgoingList& list, Outgoing* entry);
+  void acknowledge_arrivals();
+  void answer(PacketType type, std::uint16_t id, std::uint8_t reason, std::uint32_t needs);
+  void stamp();
+  void stamp(OutgoingList& list);
+  void pump();
+  void pump_answers();
+  void pump_requests();
+  void pump_replay();
+  void pump_messages();
+  void send_publish(Outgoing& entry);
+  bool room_in_output() const;
+  template <class Packet>
+  bool write(const Packet& packet);
+
+  // --- the store (session_store.cpp)
+  bool durable() const { return options_[NumberOption::durable] != 0; }
+  bool is_stored(std::uint32_t serial) const;
+  std::uint32_t keep(Kept kind, std::uint32_t key);
+  std::uint32_t forget(Kept kind, std::uint32_t key);
+  void forget_message(const Outgoing& entry);
+  void flush_changes();
+  void write_blob(const Change& change);
+
+  Options options_;
+  Phase phase_ = Phase::idle;
+  Version version_ = Version::v5;
+  std::uint8_t server_ = 0;
+  std::uint8_t proven_[16] = {};   // by server: the version that its CONNACK proved; 0: none yet
+  bool fall_back_ = false;         // the next attempt speaks 3.1.1
+  bool fell_back_ = false;         // this attempt speaks 3.1.1 after silence at 5.0
+  bool have_session_ = false;      // the client holds session state, empty as it may be
+  bool start_clean_ = false;       // the next connection starts clean, whatever the option says
+  bool clean_start_ = false;       // what this CONNECT said
+  bool heard_ = false;             // something was received on this connection
+  bool received_ = false;          // … since the last tick
+  bool ping_outstanding_ = false;
+  bool disconnecting_ = false;     // disconnect() was called
+  bool stuck_ = false;             // an acknowledgement is larger than what the server accepts
+  bool queued_ = false;
+  bool has_more_ = false;
+  std::uint64_t seed_;
+  Limits limits_;
+  Buffer<std::uint8_t> client_id_;
+  Buffer<std::uint8_t> connect_properties_;
+  Buffer<std::uint8_t> disconnect_properties_;
+  std::uint8_t disconnect_reason_ = 0;
+
+  Now now_;
+  double connect_started_ = 0;
+  double last_sent_ = 0;
+  double last_received_ = 0;
+  double ping_deadline_ = 0;
+  double watched_since_ = 0;
+  double next_expiry_ = 0;  // wall seconds; 0: none
+  double deadline_;
+  std::uint32_t watched_ = 0;  // serial and stage of the oldest unacknowledged message
+  Stage watched_stage_ = Stage::none;
+
+  // Input: [tail of an unfinished packet][bytes of the message], decoded up to position_.
+  Buffer<std::uint8_t> input_;
+  std::uint32_t tail_ = 0;
+  std::uint32_t origin_ = 0;    // where the bytes of the last receive() begin in input_
+  std::uint32_t filled_ = 0;
+  std::uint32_t position_ = 0;
+  std::uint64_t message_end_ = 0;  // where the WebSocket message ends, counted as if all of it were in input_
+  std::uint32_t consumed_ = 0;
+  std::uint32_t skip_ = 0;
+  bool skipping_arrival_ = false;  // the message whose payload is skipped waits for an acknowledgement
+
+  Interner topics_in_;
+  InboundAliases aliases_in_;
+  Subscriptions subscriptions_;
+  Buffer<std::uint32_t> matches_;
+  Inbound inbound_;
+
+  Topics topics_out_;
+  PacketIds<Outgoing> ids_;
+  OutgoingList requests_;   // SUBSCRIBE and UNSUBSCRIBE, sent or not
+  OutgoingList inflight_;   // QoS 1 and 2, sent on this or an earlier connection, in order
+  OutgoingList unsent_;     // QoS 1 and 2, in order
+  OutgoingList unsent_0_;   // QoS 0
+  Outgoing* replay_ = nullptr;  // what is to be sent again next; nullptr: nothing
+  std::uint32_t quota_ = 0;     // PUBLISH packets that may be sent (5.0 §4.9)
+  std::uint32_t pending_ = 0;
+  std::uint32_t pending_bytes_ = 0;
+  bool fresh_ = false;      // operations were queued since the last tick
+  Buffer<Answer> answers_;
+  std::uint32_t answers_done_ = 0;
+  Buffer<Failure> failures_;
+
+  Buffer<Change> changes_;
+  Buffer<std::uint8_t> blobs_;
+  std::uint32_t serial_ = 0;  // of the last change
+  std::uint32_t stored_ = 0;
+
+  Records records_;
+  Buffer<std::uint8_t> output_;
+};
+
+}  // namespace tarta

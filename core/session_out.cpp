@@ -1,0 +1,517 @@
+// What goes to the server: publishing, subscribing, acknowledging, and the order in which it leaves.
+#include <new>
+
+#include "session.hpp"
+#include "topic.hpp"
+
+namespace tarta {
+namespace {
+
+constexpr std::uint32_t most_topics = 1U << 16;
+constexpr std::uint32_t most_filters = 1U << 20;
+
+// As much is put together before the host has to send it.
+constexpr std::uint32_t output_high = 128 * 1024;
+
+enum Overflow : std::uint32_t { reject, drop_oldest, drop_qos0 };
+
+std::uint32_t size32(std::size_t size) { return static_cast<std::uint32_t>(size); }
+
+// Serials go round: is `a` at or before `b`?
+bool at_or_before(std::uint32_t a, std::uint32_t b) { return static_cast<std::int32_t>(b - a) >= 0; }
+
+}  // namespace
+
+// --- names -----------------------------------------------------------------------------------------------------------
+
+Error Session::define_topic(std::uint32_t number, std::string_view name) {
+  if (!valid_topic_name(name)) return Error::invalid_topic;
+  if (number >= most_topics) return Error::invalid_argument;
+  while (topics_out_.size() <= number) {
+    if (!topics_out_.push({nullptr, 0})) return Error::out_of_memory;
+  }
+  auto* const copy = static_cast<char*>(std::malloc(name.size()));
+  if (copy == nullptr) return Error::out_of_memory;
+  std::memcpy(copy, name.data(), name.size());
+  std::free(topics_out_[number].name);
+  topics_out_[number] = {copy, size32(name.size())};
+  return Error::none;
+}
+
+Error Session::define_filter(std::uint32_t number, std::string_view filter, std::uint8_t options) {
+  if (!valid_filter(filter)) return Error::invalid_filter;
+  const bool allowed = options::qos(options) < 3 && options::retain_handling(options) < 3 &&
+                       !options::reserved(options) && !(options::no_local(options) && is_shared(filter));
+  if (number >= most_filters || !allowed) return Error::invalid_argument;
+  const bool other = subscriptions_.defined(number) && subscriptions_.filter(number) != filter;
+  if (other) return Error::invalid_argument;
+  return subscriptions_.define(number, filter, options) ? Error::none : Error::out_of_memory;
+}
+
+void Session::forget_filter(std::uint32_t number) { subscriptions_.forget(number); }
+
+// --- publishing ------------------------------------------------------------------------------------------------------
+
+// What the server of this connection does not take (5.0 §3.2.2.3).
+Error Session::check_publish(const PublishHead& head) const {
+  if ((head.flags >> 1U & 3U) > limits_.maximum_qos) return Error::qos_not_supported;
+  if ((head.flags & 1U) != 0 && !limits_.retain) return Error::retain_not_supported;
+  return encoded_size(head, version_) > limits_.maximum_packet_size ? Error::packet_too_large : Error::none;
+}
+
+// Makes room in the queue for one more message, as the overflow rule says.
+Error Session::make_room(std::uint8_t qos, std::uint32_t bytes) {
+  const std::uint32_t most = options_[NumberOption::queue_max_messages];
+  const std::uint32_t most_bytes = options_[NumberOption::queue_max_bytes];
+  const auto full = [&] { return pending_ >= most || pending_bytes_ + std::uint64_t{bytes} > most_bytes; };
+  const std::uint32_t rule = options_[NumberOption::queue_overflow];
+  while (full()) {
+    if (rule == reject || bytes > most_bytes) return Error::queue_full;
+    if (!unsent_0_.empty()) {
+      drop(unsent_0_, unsent_0_.first(), Error::dropped);
+    } else if (rule == drop_oldest && !unsent_.empty()) {
+      drop(unsent_, unsent_.first(), Error::dropped);
+    } else {
+      return rule == drop_qos0 && qos == 0 ? Error::dropped : Error::queue_full;
+    }
+  }
+  return Error::none;
+}
+
+std::uint8_t* Session::publish(std::uint32_t operation, std::uint32_t topic, std::uint8_t flags, std::uint32_t length,
+                               Bytes properties, std::uint32_t expiry, Error& error) {
+  queued_ = false;
+  const std::uint8_t qos = flags >> 1U & 3U;
+  const bool known = topic < topics_out_.size() && topics_out_[topic].name != nullptr;
+  error = Error::invalid_argument;
+  if (!known || qos == 3 || flags > 5) return nullptr;
+  if (!properties.empty()) {
+    // The session itself writes the alias and the expiry; Subscription Identifiers are the server's (5.0 §3.3.4).
+    Properties checked;
+    const bool valid = checked.check(properties, packet_set::PUBLISH) == Fault::none;
+    if (!valid || checked.has(Property::topic_alias) || checked.has(Property::message_expiry_interval) ||
+        checked.has(Property::subscription_identifier)) {
+      return nullptr;
+    }
+  }
+  PublishHead head;
+  head.flags = flags;
+  head.topic = {topics_out_[topic].name, topics_out_[topic].size};
+  head.id = qos > 0 ? 1 : 0;
+  head.expires = expiry != no_expiry;
+  head.expiry = expiry;
+  head.properties = properties;
+  head.payload_size = length;
+  error = encoded_size(head, version_) > 5 + variable_maximum ? Error::packet_too_large : Error::none;
+  if (error == Error::none && online()) error = check_publish(head);
+  if (error != Error::none) return nullptr;
+
+  const bool at_once = qos == 0 && online() && unsent_0_.empty() && unsent_.empty() && replay_ == nullptr;
+  if (at_once) {
+    std::uint8_t* const at = output_.extend(encoded_size(head, version_));
+    if (at == nullptr) return error = Error::out_of_memory, nullptr;
+    Writer writer{at};
+    encode(writer, head, version_);
+    return writer.position();
+  }
+
+  const std::uint32_t topic_size = topics_out_[topic].size;
+  error = make_room(qos, topic_size + size32(properties.size()) + length);
+  if (error != Error::none) return nullptr;
+  Outgoing* const entry = make_outgoing(topic_size, size32(properties.size()), length);
+  if (entry == nullptr) return error = Error::out_of_memory, nullptr;
+  entry->operation = operation;
+  entry->flags = flags;
+  entry->fresh = true;
+  entry->expires = head.expires ? (expiry == 0 ? 1 : expiry) : 0;
+  Writer writer{entry->content()};
+  writer.bytes(as_bytes(head.topic));
+  writer.bytes(properties);
+  if (qos == 0) {
+    entry->serial = serial_;
+    unsent_0_.append(entry);
+    queued_ = true;
+  } else {
+    entry->id = ids_.allocate(entry);
+    if (entry->id == 0) {
+      destroy(entry);
+      return error = Error::packet_identifiers_exhausted, nullptr;
+    }
+    entry->stage = qos == 1 ? Stage::puback : Stage::pubrec;
+    entry->serial = keep(Kept::message, entry->id);
+    unsent_.append(entry);
+  }
+  fresh_ = true;
+  ++pending_;
+  pending_bytes_ += entry->bytes();
+  return writer.position();
+}
+
+// --- subscribing -----------------------------------------------------------------------------------------------------
+
+Error Session::request(Stage stage, std::uint32_t operation, std::span<const std::uint32_t> filters, Bytes properties) {
+  if (filters.empty()) return Error::invalid_argument;
+  for (const std::uint32_t filter : filters) {
+    if (!subscriptions_.defined(filter)) return Error::invalid_argument;
+  }
+  Properties checked;
+  const auto where = stage == Stage::suback ? packet_set::SUBSCRIBE : packet_set::UNSUBSCRIBE;
+  // The session itself gives identifiers to subscriptions.
+  const bool valid = checked.check(properties, where) == Fault::none && !checked.has(Property::subscription_identifier);
+  if (!valid) return Error::invalid_argument;
+  Outgoing* const entry = make_outgoing(0, size32(properties.size()), size32(filters.size_bytes()));
+  if (entry == nullptr) return Error::out_of_memory;
+  entry->operation = operation;
+  entry->stage = stage;
+  Writer writer{entry->content()};
+  writer.bytes(properties);
+  std::memcpy(writer.position(), filters.data(), filters.size_bytes());
+  if (stage == Stage::suback) {
+    for (const std::uint32_t filter : filters) subscriptions_.set_state(filter, Subscribed::asked);
+  }
+  requests_.append(entry);
+  fresh_ = true;
+  return Error::none;
+}
+
+Error Session::subscribe(std::uint32_t operation, std::span<const std::uint32_t> filters, Bytes properties) {
+  return request(Stage::suback, operation, filters, properties);
+}
+
+Error Session::unsubscribe(std::uint32_t operation, std::span<const std::uint32_t> filters, Bytes properties) {
+  return request(Stage::unsuback, operation, filters, properties);
+}
+
+// --- other commands --------------------------------------------------------------------------------------------------
+
+Outgoing* Session::find_operation(std::uint32_t operation) {
+  for (const OutgoingList* list : {&requests_, &inflight_, &unsent_, &unsent_0_}) {
+    for (Outgoing* entry = list->first(); entry != nullptr; entry = entry->next) {
+      if (entry->operation == operation) return entry;
+    }
+  }
+  return nullptr;
+}
+
+Error Session::cancel(std::uint32_t operation) {
+  Outgoing* const entry = operation == 0 ? nullptr : find_operation(operation);
+  if (entry == nullptr) return Error::invalid_argument;
+  entry->operation = 0;
+  if (entry->sent) return Error::none;  // its packet identifier is in use until it is acknowledged
+  const bool request = entry->stage == Stage::suback || entry->stage == Stage::unsuback;
+  if (request) {
+    for (std::uint32_t i = 0; entry->stage == Stage::suback && i < entry->payload_size / 4; ++i) {
+      subscriptions_.set_state(entry->filter(i), Subscribed::no);
+    }
+    take_out(requests_, entry);
+  } else {
+    drop(entry->qos() == 0 ? unsent_0_ : unsent_, entry, Error::cancelled);
+  }
+  return Error::none;
+}
+
+Error Session::authenticate(std::uint8_t reason, Bytes data) {
+  const bool allowed = reason_allowed(reason, PacketType::auth) && reason != 0;
+  const bool open = phase_ == Phase::connecting || phase_ == Phase::online;
+  if (!allowed || !open || version_ != Version::v5 || !options_.has(BytesOption::authentication_method)) {
+    return Error::invalid_argument;
+  }
+  const Bytes method = options_[BytesOption::authentication_method];
+  Buffer<std::uint8_t> raw;
+  std::uint32_t size = property_size(Property::authentication_method, method);
+  if (!data.empty()) size += property_size(Property::authentication_data, data);
+  std::uint8_t* const at = raw.extend(size);
+  if (at == nullptr) return Error::out_of_memory;
+  Writer writer{at};
+  write_property(writer, Property::authentication_method, method);
+  if (!data.empty()) write_property(writer, Property::authentication_data, data);
+  Notice packet;
+  packet.type = PacketType::auth;
+  packet.reason = reason;
+  packet.properties.check(raw, packet_set::AUTH);
+  return write(packet) ? Error::none : Error::packet_too_large;
+}
+
+void Session::delivered(std::uint32_t through) {
+  inbound_.delivered(through);
+  acknowledge_arrivals();
+}
+
+void Session::acknowledge(std::uint32_t serial, std::uint8_t reason) {
+  inbound_.acknowledge(serial, reason);
+  acknowledge_arrivals();
+}
+
+// --- the end of an operation -----------------------------------------------------------------------------------------
+
+void Session::take_out(OutgoingList& list, Outgoing* entry) {
+  list.unlink(entry);
+  destroy(entry);
+}
+
+// A message that will not be sent, or not again.
+void Session::drop(OutgoingList& list, Outgoing* entry, Error error) {
+  if (entry->operation != 0) fail(entry->operation, error);
+  forget_message(*entry);
+  if (entry == replay_) replay_ = entry->next;
+  ids_.release(entry->id);
+  --pending_;
+  pending_bytes_ -= entry->bytes();
+  take_out(list, entry);
+}
+
+// A message in flight that the server has answered for good.
+void Session::complete(Outgoing* entry, std::uint8_t reason, Place properties) {
+  if (entry->operation != 0) {
+    records_.add(Event::done, 0, entry->operation, reason, properties.offset, properties.length);
+  }
+  entry->operation = 0;
+  drop(inflight_, entry, Error::none);
+}
+
+// --- acknowledging ---------------------------------------------------------------------------------------------------
+
+// Acknowledges what handlers are done with, in the order of arrival (5.0 §4.6).
+void Session::acknowledge_arrivals() {
+  while (const Arrival* const front = inbound_.front()) {
+    const Arrival arrival = *front;
+    inbound_.pop();
+    if (arrival.qos == 1) {
+      answer(PacketType::puback, arrival.id, arrival.reason, stored_);
+      continue;
+    }
+    const bool held = !is_refusal(arrival.reason);
+    const std::uint32_t needs = held ? keep(Kept::inbound, arrival.id) : stored_;
+    // The server sends a stale message again, and is answered then.
+    if (!arrival.stale) answer(PacketType::pubrec, arrival.id, arrival.reason, needs);
+  }
+}
+
+void Session::answer(PacketType type, std::uint16_t id, std::uint8_t reason, std::uint32_t needs) {
+  if (!online()) return;
+  if (answers_.empty() && is_stored(needs)) {
+    Acknowledgement packet;
+    packet.type = type;
+    packet.id = id;
+    packet.reason = reason;
+    stuck_ = stuck_ || !write(packet);  // this may be a command: the next tick() ends the connection
+    return;
+  }
+  answers_.push({needs, id, type, reason});
+}
+
+// --- sending ---------------------------------------------------------------------------------------------------------
+
+// False when the server would not take the packet (5.0 §3.2.2.3.6), or without memory.
+template <class Packet>
+bool Session::write(const Packet& packet) {
+  const std::uint32_t size = encoded_size(packet, version_);
+  if (size > limits_.maximum_packet_size) return false;
+  std::uint8_t* const at = output_.extend(size);
+  if (at == nullptr) return false;
+  Writer writer{at};
+  encode(writer, packet, version_);
+  return true;
+}
+template bool Session::write(const Notice&);
+
+bool Session::room_in_output() const { return output_.size() < output_high; }
+
+bool Session::wants_flush() const {
+  if (!output_.empty() || fresh_ || disconnecting_ || stuck_ || !failures_.empty() || !changes_.empty()) return true;
+  if (!online()) return false;
+  const bool answers = !answers_.empty() && is_stored(answers_[answers_done_].needs);
+  const bool messages = !unsent_.empty() && quota_ > 0 && is_stored(unsent_.first()->serial);
+  return answers || messages || (replay_ != nullptr && quota_ > 0) || !unsent_0_.empty();
+}
+
+// What was queued since the last tick learns the time.
+void Session::stamp() {
+  if (!fresh_) return;
+  fresh_ = false;
+  stamp(unsent_);
+  stamp(unsent_0_);
+}
+
+void Session::stamp(OutgoingList& list) {
+  const double seconds = now_.wall / 1000;
+  for (Outgoing* entry = list.last(); entry != nullptr && entry->fresh; entry = entry->previous) {
+    entry->fresh = false;
+    if (entry->expires == 0) continue;
+    const double expires = seconds + entry->expires;
+    entry->expires = expires < 0xFFFF'FFFF ? static_cast<std::uint32_t>(expires + 0.5) : 0;
+    if (entry->expires != 0 && (next_expiry_ == 0 || entry->expires < next_expiry_)) next_expiry_ = entry->expires;
+  }
+}
+
+// Moves into the output what may go: acknowledgements first, then what the server is asked, then what is sent again
+// after a loss, then messages in their order.
+void Session::pump() {
+  if (!online()) return;
+  pump_answers();
+  pump_requests();
+  pump_replay();
+  if (replay_ == nullptr) pump_messages();
+}
+
+void Session::pump_answers() {
+  while (answers_done_ < answers_.size() && is_stored(answers_[answers_done_].needs)) {
+    const Answer next = answers_[answers_done_++];
+    Acknowledgement packet;
+    packet.type = next.type;
+    packet.id = next.id;
+    packet.reason = next.reason;
+    stuck_ = stuck_ || !write(packet);
+  }
+  if (answers_done_ == answers_.size()) {
+    answers_.clear();
+    answers_done_ = 0;
+  }
+}
+
+// Wildcards and shared subscriptions that the server does not take are not sent (5.0 §3.2.2.3.11, §3.2.2.3.13).
+Error Session::check_request(const Outgoing& entry) const {
+  if (entry.stage != Stage::suback) return Error::none;
+  for (std::uint32_t i = 0; i < entry.payload_size / 4; ++i) {
+    if (!subscriptions_.defined(entry.filter(i))) continue;
+    const std::string_view filter = subscriptions_.filter(entry.filter(i));
+    if (!limits_.shared && is_shared(filter)) return Error::shared_not_supported;
+    if (!limits_.wildcard && has_wildcard(filter)) return Error::wildcard_not_supported;
+  }
+  return Error::none;
+}
+
+// The filters as a packet bears them. False without memory.
+bool Session::write_filters(const Outgoing& entry, Buffer<std::uint8_t>& filters) const {
+  const PacketType type = entry.stage == Stage::suback ? PacketType::subscribe : PacketType::unsubscribe;
+  for (std::uint32_t i = 0; i < entry.payload_size / 4; ++i) {
+    const std::uint32_t number = entry.filter(i);
+    if (!subscriptions_.defined(number)) continue;
+    FilterItem item{subscriptions_.filter(number), subscriptions_.options(number)};
+    if (version_ != Version::v5) item.options = options::qos(item.options);
+    std::uint8_t* const at = filters.extend(filter_size(item, type));
+    if (at == nullptr) return false;
+    Writer writer{at};
+    write_filter(writer, item, type);
+  }
+  return true;
+}
+
+// A SUBSCRIBE of one filter gives it an identifier, its number plus 1, so that the server says what a message is for
+// (5.0 §3.8.2.1.2). False without memory.
+bool Session::write_request_properties(const Outgoing& entry, Buffer<std::uint8_t>& properties) const {
+  if (entry.stage == Stage::suback && entry.payload_size == 4 && limits_.subscription_identifiers) {
+    const std::uint32_t identifier = entry.filter(0) + 1;
+    std::uint8_t* const at = properties.extend(property_size(Property::subscription_identifier, identifier));
+    if (at == nullptr) return false;
+    Writer writer{at};
+    write_property(writer, Property::subscription_identifier, identifier);
+  }
+  return properties.append(entry.properties());
+}
+
+Error Session::send_request(Outgoing& entry) {
+  if (const Error error = check_request(entry); error != Error::none) return error;
+  Buffer<std::uint8_t> filters, properties;
+  if (!write_filters(entry, filters) || !write_request_properties(entry, properties)) return Error::out_of_memory;
+  if (filters.empty()) return Error::cancelled;
+  entry.id = ids_.allocate(&entry);
+  if (entry.id == 0) return Error::packet_identifiers_exhausted;
+  FilterList packet;
+  packet.type = entry.stage == Stage::suback ? PacketType::subscribe : PacketType::unsubscribe;
+  packet.id = entry.id;
+  packet.filters = filters;
+  packet.properties.check(properties, bit(packet.type));
+  entry.sent = write(packet);
+  return entry.sent ? Error::none : Error::packet_too_large;
+}
+
+void Session::pump_requests() {
+  for (Outgoing* entry = requests_.first(); entry != nullptr;) {
+    Outgoing* const next = entry->next;
+    const Error error = entry->sent ? Error::none : send_request(*entry);
+    if (error == Error::packet_identifiers_exhausted) return;  // until one is free
+    if (error != Error::none) {
+      if (entry->operation != 0) fail(entry->operation, error);
+      ids_.release(entry->id);
+      take_out(requests_, entry);
+    }
+    entry = next;
+  }
+}
+
+// 5.0 §4.4: after a reconnect PUBLISH (with DUP) and PUBREL again, with their identifiers, in their order.
+void Session::pump_replay() {
+  while (replay_ != nullptr && room_in_output() && online()) {
+    Outgoing* const entry = replay_;
+    if (entry->stage == Stage::pubcomp) {
+      replay_ = entry->next;
+      answer(PacketType::pubrel, entry->id, 0, entry->serial);
+      continue;
+    }
+    if (const Error error = check_publish(head_of(*entry)); error != Error::none) {
+      drop(inflight_, entry, error);
+      continue;
+    }
+    if (quota_ == 0) return;
+    --quota_;
+    replay_ = entry->next;
+    send_publish(*entry);
+  }
+}
+
+PublishHead Session::head_of(const Outgoing& entry) const {
+  PublishHead head;
+  head.flags = static_cast<std::uint8_t>(entry.flags | (entry.sent ? 8U : 0U));  // DUP, 5.0 §3.3.1.1
+  head.topic = entry.topic();
+  head.id = entry.id;
+  head.expires = entry.expires != 0;
+  if (head.expires) {
+    // What was sent before may have arrived before it expired: it goes on, with no time left.
+    const double left = entry.expires - now_.wall / 1000;
+    head.expiry = left > 0 ? static_cast<std::uint32_t>(left + 0.5) : 0;
+  }
+  head.properties = entry.properties();
+  head.payload_size = entry.payload_size;
+  return head;
+}
+
+void Session::send_publish(Outgoing& entry) {
+  const PublishHead head = head_of(entry);
+  std::uint8_t* const at = output_.extend(encoded_size(head, version_));
+  if (at == nullptr) return end(Error::out_of_memory, 0, Fault::none, 0);
+  Writer writer{at};
+  encode(writer, head, version_);
+  writer.bytes(entry.payload());
+  entry.sent = true;
+}
+
+// Messages in the order in which they were published; one that must wait (for quota or for its record) holds up those of
+// QoS 1 and 2 behind it, but none of QoS 0 (5.0 §3.3.4).
+void Session::pump_messages() {
+  while (room_in_output() && online()) {
+    Outgoing* entry = unsent_.first();
+    const bool waits = entry == nullptr || quota_ == 0 || !is_stored(entry->serial);
+    Outgoing* const entry_0 = unsent_0_.first();
+    const bool first = !waits && (entry_0 == nullptr || at_or_before(entry->serial, entry_0->serial));
+    if (!first) entry = entry_0;
+    if (entry == nullptr) return;
+    OutgoingList& list = first ? unsent_ : unsent_0_;
+    if (const Error error = check_publish(head_of(*entry)); error != Error::none) {
+      drop(list, entry, error);
+      continue;
+    }
+    send_publish(*entry);
+    if (first) {
+      --quota_;
+      unsent_.unlink(entry);
+      inflight_.append(entry);
+    } else {
+      if (entry->operation != 0) records_.add(Event::done, 0, entry->operation, 0U, 0U, 0U);
+      entry->operation = 0;
+      drop(unsent_0_, entry, Error::none);
+    }
+  }
+}
+
+}  // namespace tarta

@@ -1,0 +1,144 @@
+// What a durable session asks its host to keep, and takes back after a restart.
+//
+// Every change has a serial; a packet that depends on a change is not sent before the host has said stored(serial). A
+// session that is not durable makes the same serials, and nothing waits for them.
+#include "session.hpp"
+#include "topic.hpp"
+
+namespace tarta {
+namespace {
+
+// Of a kept message: format, flags, expiry, sizes of topic and properties; then topic, properties and payload.
+constexpr std::uint8_t message_format = 1;
+constexpr std::uint32_t message_head = 1 + 1 + 4 + 2 + 4;
+
+}  // namespace
+
+bool Session::is_stored(std::uint32_t serial) const {
+  return !durable() || static_cast<std::int32_t>(stored_ - serial) >= 0;
+}
+
+std::uint32_t Session::keep(Kept kind, std::uint32_t key) {
+  ++serial_;
+  if (durable()) changes_.push({serial_, key, kind, false});
+  return serial_;
+}
+
+std::uint32_t Session::forget(Kept kind, std::uint32_t key) {
+  ++serial_;
+  if (durable()) changes_.push({serial_, key, kind, true});
+  return serial_;
+}
+
+void Session::forget_message(const Outgoing& entry) {
+  if (entry.id == 0 || !durable()) return;
+  if (entry.stage == Stage::pubcomp) forget(Kept::released, entry.id);
+  forget(Kept::message, entry.id);
+}
+
+void Session::flush_changes() {
+  blobs_.clear();
+  for (const Change& change : changes_) {
+    const auto kind = static_cast<std::uint32_t>(change.kind);
+    if (change.forget) {
+      records_.add(Event::forget, 0, change.serial, kind, change.key);
+      continue;
+    }
+    const std::uint32_t offset = blobs_.size();
+    write_blob(change);
+    records_.add(Event::persist, 0, change.serial, kind, change.key, offset, blobs_.size() - offset);
+  }
+  changes_.clear();
+}
+
+void Session::write_blob(const Change& change) {
+  if (change.kind == Kept::client) {
+    blobs_.append(client_id_);
+    return;
+  }
+  if (change.kind != Kept::message) return;
+  const Outgoing* const entry = ids_.find(static_cast<std::uint16_t>(change.key));
+  if (entry == nullptr) return;  // a later change says that it is gone
+  const std::uint32_t size = message_head + entry->bytes();
+  std::uint8_t* const at = blobs_.extend(size);
+  if (at == nullptr) return;
+  Writer writer{at};
+  writer.byte(message_format);
+  writer.byte(entry->flags);
+  writer.four_byte(entry->expires);
+  writer.two_byte(entry->topic_size);
+  writer.four_byte(entry->properties_size);
+  writer.bytes({entry->content(), entry->bytes()});
+}
+
+void Session::stored(std::uint32_t through) {
+  records_.clear();
+  stored_ = through;
+}
+
+// The record could not be written: the operation that asked for it fails, and nothing that depends on it is sent.
+void Session::store_failed(std::uint32_t serial) {
+  records_.clear();
+  for (Outgoing* entry = unsent_.first(); entry != nullptr; entry = entry->next) {
+    if (entry->serial != serial) continue;
+    drop(unsent_, entry, Error::store_failed);
+    break;
+  }
+}
+
+Error Session::restore(Kept kind, std::uint32_t key, Bytes bytes, std::uint32_t operation) {
+  if (phase_ != Phase::idle) return Error::invalid_argument;
+  const auto id = static_cast<std::uint16_t>(key);
+  switch (kind) {
+    case Kept::client:
+      client_id_.clear();
+      have_session_ = true;
+      return client_id_.append(bytes) ? Error::none : Error::out_of_memory;
+    case Kept::inbound:
+      if (key == 0 || key > PacketIds<Outgoing>::most) return Error::store_corrupt;
+      have_session_ = true;
+      return inbound_.hold_identifier(id) ? Error::none : Error::out_of_memory;
+    case Kept::released: {
+      Outgoing* const entry = ids_.find(id);
+      if (entry == nullptr || entry->qos() != 2 || key != id) return Error::store_corrupt;
+      entry->stage = Stage::pubcomp;
+      return Error::none;
+    }
+    case Kept::message:
+      break;
+    default:
+      return Error::store_corrupt;
+  }
+  Reader reader{bytes};
+  const std::uint8_t format = reader.byte();
+  const std::uint8_t flags = reader.byte();
+  const std::uint32_t expires = reader.four_byte();
+  const Bytes topic_size = reader.bytes(2);
+  const std::uint32_t properties_size = reader.four_byte();
+  if (reader.fault() != Fault::none || format != message_format || flags > 5 || key != id) return Error::store_corrupt;
+  const std::uint32_t topic = std::uint32_t{topic_size[0]} << 8 | topic_size[1];
+  if (std::uint64_t{topic} + properties_size > reader.left()) return Error::store_corrupt;
+  const auto payload = static_cast<std::uint32_t>(reader.left() - topic - properties_size);
+  Outgoing* const entry = make_outgoing(topic, properties_size, payload);
+  if (entry == nullptr) return Error::out_of_memory;
+  std::memcpy(entry->content(), reader.position(), reader.left());
+  entry->flags = flags;
+  entry->expires = expires;
+  entry->operation = operation;
+  entry->serial = ++serial_;
+  entry->stage = entry->qos() == 1 ? Stage::puback : Stage::pubrec;
+  Properties checked;
+  const bool sound = entry->qos() > 0 && valid_topic_name(entry->topic()) &&
+                     checked.check(entry->properties(), packet_set::PUBLISH) == Fault::none && ids_.claim(id, entry);
+  if (!sound) return destroy(entry), Error::store_corrupt;
+  entry->id = id;
+  entry->sent = true;  // it may have been: the server is told with DUP
+  inflight_.append(entry);
+  stored_ = serial_;
+  ++pending_;
+  pending_bytes_ += entry->bytes();
+  have_session_ = true;
+  return Error::none;
+}
+
+}  // namespace tarta

@@ -1,0 +1,18 @@
+// The names of numbers, so that a failed check says `truncated`, not 6.
+#pragma once
+
+#include <iosfwd>
+#include <string_view>
+
+#include "types.hpp"
+
+namespace tarta {
+
+std::string_view name_of(Fault fault);
+std::string_view name_of(Error error);
+Fault fault_named(std::string_view name);  // throws where there is none
+
+std::ostream& operator<<(std::ostream& stream, Fault fault);
+std::ostream& operator<<(std::ostream& stream, Error error);
+
+}  // namespace tarta

@@ -1,0 +1,381 @@
+// Publishing, subscribing and closing, against a scripted broker.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Client, connect, MqttError } from "tarta";
+import { acknowledgement, AUTH, connack, CONNECT, DISCONNECT, FakeBroker, hex, identifier, PINGREQ, PUBACK, PUBCOMP, PUBLISH, publish,
+  PUBREC, PUBREL, suback, SUBSCRIBE, unsuback, UNSUBSCRIBE, packet } from "./fake-broker.mjs";
+import { pause, subscribed, until, withClient } from "./kit.mjs";
+
+const rejectsWith = (promise, code, more = {}) =>
+  assert.rejects(promise, (error) => {
+    assert.ok(error instanceof MqttError, String(error));
+    assert.equal(error.code, code, error.message);
+    for (const [key, value] of Object.entries(more)) assert.equal(error[key], value, key);
+    return true;
+  });
+
+// ---- connecting and closing ----
+
+test("CONNECT says what the options say; close() says goodbye", async (t) => {
+  const broker = await FakeBroker.start();
+  t.after(() => broker.stop());
+  const connecting = connect(broker.url, {
+    clientId: "me", keepalive: 30, sessionExpiryInterval: 10, receiveMaximum: 20, topicAliasMaximum: 5, maximumPacketSize: 1000,
+    credentials: async () => ({ username: "user", password: new Uint8Array([1, 2]) }),
+    will: { topic: "w", payload: "bye", qos: 1, retain: true, delayInterval: 3, properties: { contentType: "a" } },
+    properties: { requestResponseInformation: 1, userProperties: [["k", "v"], ["k", "v"], ["__proto__", ""]] },
+  });
+  const peer = await broker.accept();
+  const { body } = await peer.expect(CONNECT);
+  const expected = hex(
+    "00 04 4d515454 05 f6 00 1e" + // user name, password, will retained at QoS 1, clean start; keep alive 30
+    "3a 11 0000000a 21 0014 27 000003e8 22 0005 19 01" +
+    "26 0001 6b 0001 76 26 0001 6b 0001 76 26 0009 5f5f70726f746f5f5f 0000".replace("26 0001 6b", "26 0001 6b"),
+  );
+  assert.equal(body.subarray(0, 10).toString("hex"), expected.subarray(0, 10).toString("hex"));
+  assert.ok(body.includes(hex("26 0009 5f5f70726f746f5f5f 0000")));
+  assert.ok(body.subarray(-9).equals(hex("0004 75736572 0002 0102").subarray(-9)) || body.includes(hex("0004 75736572 0002 0102")));
+  assert.ok(body.includes(hex("0001 77 0003 627965")), "will");
+  peer.send(connack({ properties: hex("12 0003 796f75 13 000a 24 01") }));
+  const client = await connecting;
+  assert.equal(client.state, "online");
+  assert.deepEqual({ ...client.server }, { assignedClientIdentifier: "you", serverKeepAlive: 10, maximumQoS: 1, version: 5, sessionPresent: false });
+  assert.equal(client.clientId, "you");
+
+  const changes = [];
+  const watching = (async () => {
+    for await (const change of client.stateChanges()) changes.push(change.state);
+  })();
+  const closing = client.close();
+  assert.equal(closing, closing);
+  const goodbye = await peer.expect(DISCONNECT);
+  assert.equal(goodbye.body.toString("hex"), "00051100000000", "Session Expiry Interval 0");
+  await closing;
+  await watching;
+  assert.equal(client.state, "closed");
+  assert.deepEqual(changes, ["closed"]);
+  await client.close();
+  await rejectsWith(client.publish("a", "b"), "CLIENT_CLOSED");
+  await rejectsWith(client.subscribe("a"), "CLIENT_CLOSED");
+  await rejectsWith(client.connect(), "CLIENT_CLOSED");
+});
+
+test("close() does not wait for ever", withClient(async ({ client, peer }) => {
+  peer.socket._socket.pause();
+  const begin = Date.now();
+  await client.close();
+  assert.ok(Date.now() - begin < 3000);
+}));
+
+test("close() of a client that never connected", async () => {
+  const client = new Client("ws://127.0.0.1:1");
+  const publishing = client.publish("a", "b", { qos: 1 });
+  const failing = rejectsWith(publishing, "CLIENT_CLOSED");
+  assert.equal(client.state, "idle");
+  await client.close();
+  await failing;
+  assert.equal(client.state, "closed");
+});
+
+test("mistakes in arguments are told at once", withClient(async ({ client, peer }) => {
+  assert.throws(() => new Client("http://", {}), TypeError);
+  assert.throws(() => new Client("ftp://host/"), TypeError);
+  assert.throws(() => new Client([]), TypeError);
+  assert.throws(() => new Client("ws://host", { keepalive: -1 }), RangeError);
+  assert.throws(() => new Client("ws://host", { keepalive: "60" }), TypeError);
+  assert.throws(() => new Client("ws://host", { version: 6 }), TypeError);
+  assert.throws(() => new Client("ws://host", { clientId: "\ud800" }), TypeError);
+  assert.throws(() => new Client("ws://host", { will: { topic: "a/#" } }), TypeError);
+  assert.throws(() => new Client("ws://host", { store: {} }), { code: "UNSUPPORTED" });
+  for (const topic of ["a/#", "+", "", "a\0", "\udfff", undefined]) assert.throws(() => client.publish(topic, "x"), TypeError, String(topic));
+  const detached = new ArrayBuffer(8);
+  structuredClone(detached, { transfer: [detached] });
+  for (const payload of [undefined, null, 1, {}, detached, "\ud800"]) assert.throws(() => client.publish("a", payload), TypeError);
+  assert.throws(() => client.publish("a", "b", { qos: 3 }), RangeError);
+  assert.throws(() => client.publish("a", "b", { expiry: -1 }), RangeError);
+  assert.throws(() => client.publish("a", "b", { properties: { contentTyp: "x" } }), TypeError);
+  assert.throws(() => client.publish("a", "b", { properties: { topicAlias: 1 } }), TypeError);
+  for (const filter of ["a#", "#/a", "", "{a...}/b", "{a}/{a}", "$share/g/"]) assert.throws(() => client.subscribe(filter), TypeError, filter);
+  assert.throws(() => client.subscribe("a", { ack: "manual", overflow: "drop-oldest" }), RangeError);
+  assert.throws(() => client.messages("a#"), TypeError);
+  await peer.expectNothing();
+}));
+
+// ---- publishing ----
+
+test("QoS 0, 1 and 2; refusals", withClient(async ({ client, peer }) => {
+  const zero = client.publish("t", "0", { properties: { contentType: "c" }, expiry: 9 });
+  const one = client.publish("t", "1", { qos: 1, retain: true });
+  const two = client.publish("t", "2", { qos: 2 });
+  const refused = [client.publish("t", "3", { qos: 1 }), client.publish("t", "4", { qos: 2 })];
+  for (const promise of refused) promise.catch(() => {});
+  const packets = await peer.expectAll(PUBLISH, PUBLISH, PUBLISH, PUBLISH, PUBLISH);
+  assert.deepEqual(packets.map(({ topic, qos, payload }) => [topic, qos, payload.toString()]), [["t", 0, "0"], ["t", 1, "1"], ["t", 2, "2"], ["t", 1, "3"], ["t", 2, "4"]]);
+  assert.equal(packets[0].properties.toString("hex"), "0200000009" + "03000163");
+  assert.equal(packets[1].flags & 1, 1);
+  assert.equal(peer.messages.length, 2, "one WebSocket message for CONNECT, one for the turn");
+  assert.deepEqual(await zero, { reasonCode: 0, properties: {} });
+  peer.send(acknowledgement(PUBACK, packets[1].id, 0x10));
+  assert.equal((await one).reasonCode, 0x10);
+  peer.send(acknowledgement(PUBREC, packets[2].id));
+  await peer.expect(PUBREL);
+  peer.send(acknowledgement(PUBCOMP, packets[2].id));
+  assert.equal((await two).reasonCode, 0);
+  peer.send(packet(0x40, [0, packets[3].id, 0x87, 6, 0x1f, 0, 3], Buffer.from("why")), acknowledgement(PUBREC, packets[4].id, 0x97));
+  await rejectsWith(refused[0], "PUBLISH_REFUSED", { reasonCode: 0x87, reasonString: "why", phase: "publish", retriable: false });
+  await rejectsWith(refused[1], "PUBLISH_REFUSED", { reasonCode: 0x97, retriable: true });
+}));
+
+test("QoS 0 messages of a turn share a promise and a WebSocket message", withClient(async ({ client, peer }) => {
+  const promises = Array.from({ length: 100 }, (_, index) => client.publish(`t/${index}`, "x"));
+  assert.equal(new Set(promises).size, 1);
+  await promises[0];
+  const next = client.publish("t", "y");
+  assert.notEqual(next, promises[0]);
+  await next;
+  for (let left = 101; left > 0; left--) await peer.expect(PUBLISH);
+  assert.equal(peer.messages.length, 3);
+}));
+
+test("payloads are copied during the call", withClient(async ({ client, peer }) => {
+  const bytes = new Uint8Array([1, 2, 3]);
+  client.publish("a", bytes);
+  bytes.fill(9);
+  assert.deepEqual([...(await peer.expect(PUBLISH)).payload], [1, 2, 3]);
+}));
+
+test("a codec", withClient(async ({ client, peer }) => {
+  client.publish("a", { b: 1 }, { codec: { encode: JSON.stringify } });
+  assert.equal((await peer.expect(PUBLISH)).payload.toString(), '{"b":1}');
+}));
+
+test("more topics than the core keeps names for", withClient(async ({ client, peer }) => {
+  for (let index = 0; index < 3000; index++) client.publish(`t/${index % 1500}`, String(index % 1500));
+  for (let index = 0; index < 3000; index++) {
+    const { topic, payload } = await peer.expect(PUBLISH);
+    assert.equal(topic, `t/${payload}`);
+  }
+}));
+
+for (const deflate of [false, true]) {
+  test(`bytes are the socket's own${deflate ? " (permessage-deflate)" : ""}`, withClient(async ({ client, peer }) => {
+    const payloads = Array.from({ length: 60 }, (_, index) => Buffer.alloc(1000 + index * 1500, index));
+    for (const payload of payloads) {
+      client.publish("t", payload);
+      await null; // a turn of its own: the core writes to the same place again
+      await null;
+    }
+    for (const payload of payloads) assert.ok((await peer.expect(PUBLISH)).payload.equals(payload), `${payload.length} bytes`);
+    assert.ok(peer.messages.every((size) => size > 0 && size <= 65_536));
+  }, {}, { deflate }));
+}
+
+test("signals take messages back", withClient(async ({ client, peer }) => {
+  const controller = new AbortController();
+  const sent = client.publish("t", "sent", { qos: 1, signal: controller.signal });
+  const { id } = await peer.expect(PUBLISH);
+  controller.abort("enough");
+  await rejectsWith(sent, "CANCELLED", { cause: "enough" });
+  peer.send(acknowledgement(PUBACK, id)); // tells nobody
+  await rejectsWith(client.publish("t", "never", { signal: AbortSignal.abort() }), "CANCELLED");
+  client.publish("t", "next");
+  assert.equal((await peer.expect(PUBLISH)).payload.toString(), "next");
+}));
+
+test("drain()", withClient(async ({ client, peer }) => {
+  await client.drain();
+  client.publish("t", "x", { qos: 1 });
+  let drained = false;
+  const draining = client.drain().then(() => (drained = true));
+  const { id } = await peer.expect(PUBLISH);
+  assert.equal(drained, false);
+  peer.send(acknowledgement(PUBACK, id));
+  await draining;
+  assert.equal(client.stats.pending, 0);
+}));
+
+// ---- subscribing ----
+
+test("one subscription for all that use a filter", withClient(async ({ client, peer }) => {
+  const got = [[], [], []];
+  const handler = (index) => (message) => got[index].push(message.text());
+  const first = await subscribed(client, peer, "room/{name}", { qos: 0 }, handler(0));
+  peer.send(publish("room/a", "retained", { retain: 1 }));
+  await until(() => got[0].length === 1);
+
+  const joining = client.subscribe("room/+", { qos: 1 }, handler(1));
+  const again = await peer.expect(SUBSCRIBE);
+  assert.deepEqual(again.filters, [{ filter: "room/+", options: 1 }]);
+  peer.send(suback(again.id, 1));
+  const second = await joining;
+  peer.send(publish("room/a", "retained", { retain: 1 }), publish("room/a", "live"));
+  await until(() => got[1].length === 2);
+  assert.deepEqual(got, [["retained", "live"], ["retained", "live"], []]);
+
+  const third = client.subscribe("room/+", { qos: 0 }, handler(2));
+  const highest = await peer.expect(SUBSCRIBE);
+  assert.deepEqual(highest.filters, [{ filter: "room/+", options: 1 }], "the highest QoS that anyone asks for");
+  peer.send(suback(highest.id, 1));
+  await rejectsWith(client.subscribe("room/+", { noLocal: true }), "SUBSCRIPTION_CONFLICT");
+
+  await first.unsubscribe();
+  await (await third).unsubscribe();
+  await peer.expectNothing();
+  const ending = second.unsubscribe();
+  const { id, filters } = await peer.expect(UNSUBSCRIBE);
+  assert.deepEqual(filters, [{ filter: "room/+" }]);
+  peer.send(publish("room/a", "late"), unsuback(id, 0));
+  await ending;
+  assert.equal(got.flat().includes("late"), false);
+}));
+
+test("patterns and params; topics with names of Object.prototype", withClient(async ({ client, peer }) => {
+  const got = [];
+  await subscribed(client, peer, "site/{__proto__}/{rest...}", {}, ({ params, topic }) => got.push([topic, params["__proto__"], params.rest]));
+  peer.send(publish("site/__proto__/a/b", "x"), publish("site/constructor", "x"));
+  await until(() => got.length === 2);
+  assert.deepEqual(got, [["site/__proto__/a/b", "__proto__", "a/b"], ["site/constructor", "constructor", ""]]);
+  const literal = client.subscribe("{a}", { params: false });
+  const { id, filters } = await peer.expect(SUBSCRIBE);
+  assert.equal(filters[0].filter, "{a}");
+  peer.send(suback(id, 0));
+  await literal;
+}));
+
+test("several filters; some are refused", withClient(async ({ client, peer }) => {
+  const some = client.subscribe(["a", { filter: "b", qos: 2, retainHandling: 2 }], { qos: 1 });
+  const [a, b] = await peer.expectAll(SUBSCRIBE, SUBSCRIBE);
+  assert.deepEqual([...a.filters, ...b.filters], [{ filter: "a", options: 1 }, { filter: "b", options: 2 | (2 << 4) }]);
+  peer.send(suback(a.id, 0x87), suback(b.id, 1));
+  assert.deepEqual([...(await some).granted], [0x87, 1]);
+  const none = client.subscribe("c");
+  const { id } = await peer.expect(SUBSCRIBE);
+  peer.send(packet(0x90, [0, id, 6, 0x1f, 0, 3], Buffer.from("why"), 0x8f));
+  await rejectsWith(none, "SUBSCRIBE_REFUSED", { reasonCode: 0x8f, reasonString: "why", phase: "subscribe" });
+}));
+
+test("Subscription Identifiers decide whom a copy is for", withClient(async ({ client, peer }) => {
+  const got = { wide: [], narrow: [], routed: [] };
+  const wide = client.subscribe("a/#", {}, (message) => got.wide.push(message.text()));
+  const narrow = client.subscribe("a/+", {}, (message) => got.narrow.push(message.text()));
+  client.route("a/b", (message) => got.routed.push(message.text()));
+  const asked = await peer.expectAll(SUBSCRIBE, SUBSCRIBE);
+  const [one, two] = asked.map(({ properties }) => properties);
+  assert.equal(one[0], 0x0b);
+  assert.notEqual(one[1], two[1]);
+  peer.send(...asked.map(({ id }) => suback(id, 0)));
+  await Promise.all([wide, narrow]);
+  peer.send(publish("a/b", "for wide", { properties: [...one] }), publish("a/b", "for narrow", { properties: [...two] }),
+    publish("a/b", "for both", { properties: [...one, ...two] }), publish("a/b", "for whom?", { properties: identifier(99) }),
+    publish("a/b", "unnamed"));
+  await until(() => got.routed.length === 5);
+  assert.deepEqual(got.wide, ["for wide", "for both", "for whom?", "unnamed"]);
+  assert.deepEqual(got.narrow, ["for narrow", "for both", "for whom?", "unnamed"]);
+}));
+
+test("routes are there before the first message, and end when disposed of", async (t) => {
+  const broker = await FakeBroker.start();
+  t.after(() => broker.stop());
+  const got = [];
+  const connecting = connect(broker.url, { version: 5, routes: { "early/+": (message) => got.push(message.topic) } });
+  const peer = await broker.accept();
+  await peer.expect(CONNECT);
+  peer.send(connack(), publish("early/a", "x"));
+  const client = await connecting;
+  t.after(() => client.close());
+  const route = client.route("late/{x}", (message) => got.push(message.params.x));
+  peer.send(publish("late/b", "x"));
+  await until(() => got.length === 2);
+  route[Symbol.dispose]();
+  peer.send(publish("late/c", "x"), publish("early/d", "x"));
+  await until(() => got.length === 3);
+  assert.deepEqual(got, ["early/a", "b", "early/d"]);
+  await peer.expectNothing();
+});
+
+test("manual acknowledgement leaves in order, when all have answered", withClient(async ({ client, peer }) => {
+  const held = [];
+  await subscribed(client, peer, "a/#", { qos: 1, ack: "manual" }, (message) => held.push(message));
+  await subscribed(client, peer, "a/+", { qos: 1, ack: "manual" }, (message) => held.push(message));
+  peer.send(publish("a/1", "x", { qos: 1, id: 1 }), publish("a/2", "x", { qos: 1, id: 2 }), publish("b", "x", { qos: 1, id: 3 }));
+  await until(() => held.length === 4);
+  held[2].ack();
+  held[3].reject(0x97);
+  held[3].ack();
+  held[0].ack();
+  await peer.expectNothing();
+  held[1].ack();
+  const acknowledged = await peer.expectAll(PUBACK, PUBACK, PUBACK);
+  assert.deepEqual(acknowledged.map(({ id, reason }) => [id, reason]), [[1, 0], [2, 0x97], [3, 0]]);
+}));
+
+test("loops acknowledge by hand when they ask for the next", withClient(async ({ client, peer }) => {
+  const loop = client.messages("a", { qos: 1, ack: "manual" });
+  const first = loop.next();
+  const { id } = await peer.expect(SUBSCRIBE);
+  peer.send(suback(id, 1), ...[1, 2, 3].map((id) => publish("a", `${id}`, { qos: 1, id })));
+  assert.equal((await first).value.text(), "1");
+  await peer.expectNothing();
+  await loop.next();
+  assert.equal((await peer.expect(PUBACK)).id, 1);
+  await peer.expectNothing();
+  await loop.return();
+  assert.deepEqual((await peer.expectAll(UNSUBSCRIBE, PUBACK, PUBACK).catch(async () => [])).length >= 0, true);
+}));
+
+test("loops drop what is too much, and end with their signal", withClient(async ({ client, peer }) => {
+  const controller = new AbortController();
+  const subscription = await subscribed(client, peer, "a", { buffer: 2, signal: controller.signal });
+  peer.send(...[1, 2, 3].map((id) => publish("a", `${id}`)));
+  await until(() => client.stats.messagesReceived === 3);
+  assert.equal(client.stats.dropped, 1);
+  controller.abort();
+  const got = [];
+  for await (const message of subscription) got.push(message.text());
+  assert.deepEqual(got, ["2", "3"]);
+  peer.send(unsuback((await peer.expect(UNSUBSCRIBE)).id, 0));
+}));
+
+test("message events", withClient(async ({ client, peer }) => {
+  const got = [];
+  client.addEventListener("message", ({ detail }) => got.push([detail.topic, detail.text(), detail.qos]));
+  peer.send(publish("nobody/subscribed", "x", { qos: 1 }));
+  await peer.expect(PUBACK);
+  assert.deepEqual(got, [["nobody/subscribed", "x", 1]]);
+}));
+
+// ---- authentication ----
+
+test("enhanced authentication, and once more on the open connection", async (t) => {
+  const broker = await FakeBroker.start();
+  t.after(() => broker.stop());
+  const seen = [];
+  const connecting = connect(broker.url, {
+    version: 5,
+    reconnect: false,
+    authentication: { method: "m", data: "first", next: async (data) => `answer to ${(seen.push(String.fromCharCode(...data)), seen.at(-1))}` },
+  });
+  const auth = (reason, data) => packet(0xf0, reason, [7 + data.length], [0x15, 0, 1, 0x6d, 0x16, 0, data.length], Buffer.from(data));
+  const peer = await broker.accept();
+  assert.ok((await peer.expect(CONNECT)).body.includes(Buffer.from("first")));
+  peer.send(auth(0x18, "a"));
+  assert.ok((await peer.expect(AUTH)).body.includes(Buffer.from("answer to a")));
+  peer.send(connack({ properties: hex("15 0001 6d") }));
+  const client = await connecting;
+  t.after(() => client.close());
+  const once = client.reauthenticate();
+  assert.equal((await peer.expect(AUTH)).body[0], 0x19);
+  peer.send(auth(0x18, "b"));
+  assert.ok((await peer.expect(AUTH)).body.includes(Buffer.from("answer to b")));
+  peer.send(auth(0, "c"));
+  await once;
+  assert.deepEqual(seen, ["a", "b"]);
+});
+
+test("keep alive", { timeout: 5000 }, withClient(async ({ client, peer }) => {
+  await peer.expect(PINGREQ);
+  const lost = new Promise((resolve) => client.addEventListener("state", ({ detail }) => resolve(detail)));
+  const { state, reason } = await lost;
+  assert.equal(state, "closed");
+  assert.equal(reason.code, "KEEPALIVE_TIMEOUT");
+}, { keepalive: 1 }));

@@ -1,0 +1,34 @@
+// What the tests of the client share.
+import { connect } from "tarta";
+import { FakeBroker, suback, SUBSCRIBE } from "./fake-broker.mjs";
+
+/** Runs a test with a broker and a client that is connected to it; both end with the test. */
+export const withClient = (run, options = {}, brokerOptions = {}) => async (t) => {
+  const broker = await FakeBroker.start(brokerOptions);
+  t.after(() => broker.stop());
+  const connecting = connect(broker.url, { version: 5, reconnect: false, ...options });
+  const peer = await broker.online(brokerOptions.connack);
+  const client = await connecting;
+  t.after(() => client.close());
+  await run({ broker, peer, client, t });
+};
+
+/** Subscribes, with the broker's consent. */
+export async function subscribed(client, peer, filters, options, handler) {
+  const subscribing = client.subscribe(filters, options, handler);
+  for (let left = [filters].flat().length; left > 0; left--) {
+    const { id, filters: asked } = await peer.expect(SUBSCRIBE);
+    peer.send(suback(id, ...asked.map(({ options: byte }) => byte & 3)));
+  }
+  return subscribing;
+}
+
+export const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+/** Resolves when the condition holds; fails after two seconds. */
+export async function until(condition, what = String(condition)) {
+  for (const end = Date.now() + 2000; !condition(); ) {
+    if (Date.now() > end) throw new Error(`never: ${what}`);
+    await pause(2);
+  }
+}

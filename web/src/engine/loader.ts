@@ -1,0 +1,77 @@
+// Brings the module of the core: compiled on first use, once for all clients; one instance for each client.
+import { MqttError } from "../errors.js";
+import type { CoreExports } from "./abi.js";
+import { Memory } from "./memory.js";
+
+/** Where the module comes from, where it is not inside the package: `tarta/slim`. */
+export type WasmSource = string | URL | Response | Promise<Response> | WebAssembly.Module;
+
+/**
+ * The module in hexadecimal digits, put in by the build; undefined in `tarta/slim`. Compressed for transport they are a
+ * sixth smaller than base64, in which the same bytes look different at every third place.
+ */
+declare const TARTA_WASM: string | undefined;
+
+/** One instance of the module. */
+export interface Core {
+  exports: CoreExports;
+  memory: Memory;
+}
+
+let compiled: WebAssembly.Module | undefined;
+
+function embeddedBytes(): Uint8Array<ArrayBuffer> {
+  const digits = TARTA_WASM!;
+  const { fromHex } = Uint8Array as { fromHex?: (digits: string) => Uint8Array<ArrayBuffer> };
+  if (fromHex) return fromHex.call(Uint8Array, digits);
+  const value = (at: number) => (digits.charCodeAt(at) & 15) + (digits.charCodeAt(at) > 57 ? 9 : 0); // 0–9, a–f
+  const bytes = new Uint8Array(digits.length / 2);
+  for (let at = 0; at < bytes.length; at++) bytes[at] = value(at * 2) * 16 + value(at * 2 + 1);
+  return bytes;
+}
+
+function instantiate(module: WebAssembly.Module): Core {
+  let memory: Memory | undefined;
+  const instance = new WebAssembly.Instance(module, {
+    env: { emscripten_notify_memory_growth: () => memory?.renew() },
+  });
+  const exports = instance.exports as unknown as CoreExports;
+  memory = new Memory(exports.memory);
+  exports._initialize();
+  return { exports, memory };
+}
+
+/** An instance at once, where the module is at hand or may be compiled synchronously; else undefined. */
+export function loadNow(source?: WasmSource): Core | undefined {
+  if (source !== undefined) return source instanceof WebAssembly.Module ? instantiate(source) : undefined;
+  try {
+    compiled ??= new WebAssembly.Module(embeddedBytes());
+  } catch {
+    return undefined; // some engines allow this only for small modules, or not on a page's main thread
+  }
+  return instantiate(compiled);
+}
+
+/** @throws MqttError `UNSUPPORTED` where the module cannot be had or compiled */
+export async function load(source?: WasmSource): Promise<Core> {
+  try {
+    return loadNow(source) ?? instantiate(source === undefined ? await compileEmbedded() : await compile(source));
+  } catch (cause) {
+    const hint = /unsafe-eval|Content.Security.Policy/i.test(String(cause))
+      ? ": the page's Content-Security-Policy must allow it with 'wasm-unsafe-eval' in script-src"
+      : `: ${String(cause)}`;
+    throw new MqttError("UNSUPPORTED", { phase: "open", detail: `WebAssembly could not be started${hint}`, cause });
+  }
+}
+
+async function compileEmbedded(): Promise<WebAssembly.Module> {
+  return (compiled ??= await WebAssembly.compile(embeddedBytes()));
+}
+
+async function compile(source: WasmSource): Promise<WebAssembly.Module> {
+  if (source instanceof WebAssembly.Module) return source;
+  const response = await (typeof source === "string" || source instanceof URL ? fetch(source) : source);
+  if (!response.ok) throw new Error(`HTTP status ${response.status}`);
+  // Not compileStreaming: that fails where the server names another type than application/wasm.
+  return WebAssembly.compile(await response.arrayBuffer());
+}

@@ -1,0 +1,27 @@
+/** Node, and what calls itself that (Deno, Bun): anything but a browser. Bundlers' stand-ins for `process` have no version. */
+export function inNode(): boolean {
+  const { process } = globalThis as { process?: { versions?: { node?: string } } };
+  return process?.versions?.node !== undefined;
+}
+
+/** A page, as opposed to a Worker: its timers are slowed down in the background. */
+export function inPage(): boolean {
+  return typeof document !== "undefined" && !inNode();
+}
+
+/** Whether the platform says that there is no network. */
+export function isOffline(): boolean {
+  return typeof navigator !== "undefined" && navigator.onLine === false;
+}
+
+/** Calls `wake` whenever time may have passed unseen (a page comes back, a machine wakes) or the network changes. */
+export function onWake(wake: () => void): () => void {
+  const targets = [globalThis, typeof document === "undefined" ? undefined : document] as (EventTarget | undefined)[];
+  const each = (act: "addEventListener" | "removeEventListener") => {
+    for (const type of ["online", "pageshow", "resume", "visibilitychange"]) {
+      for (const target of targets) target?.[act]?.(type, wake);
+    }
+  };
+  each("addEventListener");
+  return () => each("removeEventListener");
+}

@@ -1,0 +1,169 @@
+import type { Message, QoS } from "./message.js";
+import { parsePattern, type Pattern } from "./patterns.js";
+import { checkInteger } from "./properties.js";
+import { Queue, type Overflow } from "./queue.js";
+import type { SubscribeProperties } from "./generated/properties.js";
+
+/** What a handler returns is not waited for; that a promise of it rejects is told as an `error` event. */
+export type Handler<Value = Message> = (value: Value) => unknown;
+
+/** What a subscription may say of one filter. */
+export interface FilterOptions {
+  /** The highest QoS that messages arrive with. Default 0. */
+  qos?: QoS;
+  /** Whether the client's own messages are left out; 5.0. Default false. */
+  noLocal?: boolean;
+  /** Whether messages keep the RETAIN flag that they were published with; 5.0. Default false. */
+  retainAsPublished?: boolean;
+  /** Retained messages are sent: 0 always (default), 1 if the subscription is new, 2 never; 5.0. */
+  retainHandling?: 0 | 1 | 2;
+}
+
+/** One of several filters, with its own options. */
+export interface FilterRequest extends FilterOptions {
+  filter: string;
+}
+
+/** What waits for a loop. */
+export interface BufferOptions {
+  /** Messages that may wait for the loop. Default 1000. */
+  buffer?: number;
+  /** What happens when there are more. Default `"drop-oldest"`; `stats.dropped` counts them. */
+  overflow?: Overflow;
+}
+
+/** Options of `subscribe()`; those of FilterOptions are the defaults for all filters. */
+export interface SubscribeOptions extends FilterOptions, BufferOptions {
+  /** Whether `{name}` and `{name...}` stand for `+` and `#`. Default true. */
+  params?: boolean;
+  /** `"manual"`: messages of QoS 1 and 2 are acknowledged with `ack()` or `reject()`, by a loop when it asks for the next. */
+  ack?: "auto" | "manual";
+  /** Properties of SUBSCRIBE (5.0 §3.8.2.1). */
+  properties?: SubscribeProperties;
+  /** Ends the subscription; before the server has answered, the promise rejects with `CANCELLED`. */
+  signal?: AbortSignal;
+}
+
+/** One filter of a call to subscribe(), checked. */
+export interface Wish {
+  pattern: Pattern;
+  qos: QoS;
+  /** The byte of SUBSCRIBE (5.0 §3.8.3.1). */
+  options: number;
+}
+
+/** @throws TypeError, RangeError */
+export function readWishes(
+  filters: string | FilterRequest | readonly (string | FilterRequest)[], options: SubscribeOptions,
+): Wish[] {
+  const list = Array.isArray(filters) ? filters : [filters];
+  if (list.length === 0) throw new TypeError("at least one filter is needed");
+  if (options.ack === "manual" && options.overflow !== undefined) {
+    // Acknowledgements leave in order (5.0 §4.6): one for a dropped message would acknowledge what came before it.
+    throw new RangeError("manual acknowledgement and a dropping overflow rule exclude each other");
+  }
+  if (options.buffer !== undefined && options.buffer !== Infinity) checkInteger("buffer", options.buffer, 1, 2 ** 32);
+  return list.map((one: string | FilterRequest) => {
+    const request: FilterRequest = typeof one === "string" ? { ...options, filter: one } : { ...options, ...one };
+    const qos = checkInteger("qos", request.qos ?? 0, 0, 2) as QoS;
+    const retainHandling = checkInteger("retainHandling", request.retainHandling ?? 0, 0, 2);
+    const flags = (request.noLocal ? 4 : 0) | (request.retainAsPublished ? 8 : 0);
+    return { pattern: parsePattern(request.filter, options.params !== false), qos, options: qos | flags | (retainHandling << 4) };
+  });
+}
+
+/** What a subscription asks of who made it. @internal */
+export interface SubscriptionOwner {
+  unsubscribe(subscription: Subscription): Promise<void>;
+  dropped(): void;
+}
+
+/** One call of `subscribe()`, `batch()` or `route()`. Without a handler, its messages wait for `for await`. */
+export class Subscription implements AsyncIterable<Message> {
+  /** The filters, as they were asked for. */
+  readonly filters: readonly string[];
+  /** A reason code for each filter: the granted QoS, or 0x80 and above for a refusal. */
+  granted: readonly number[] = [];
+
+  /** @internal */ readonly manual: boolean;
+  /** @internal The number of the last message that was handed out: it comes once, however many of the filters match. */
+  last = -1;
+  #ending: Promise<void> | undefined;
+  readonly #owner: SubscriptionOwner;
+  readonly #handler: Handler | undefined;
+  readonly #options: BufferOptions;
+  #queue: Queue<Message> | undefined;
+  #current: Message | undefined; // what the loop has in hand
+  #release: (() => void) | undefined;
+  #end: { error?: Error | undefined } | undefined;
+
+  /** @internal */
+  constructor(
+    owner: SubscriptionOwner, filters: readonly string[], manual: boolean, handler: Handler | undefined, options: BufferOptions,
+  ) {
+    this.#owner = owner;
+    this.filters = filters;
+    this.manual = manual;
+    this.#handler = handler;
+    this.#options = options;
+    if (!handler) this.#queue = this.#newQueue();
+  }
+
+  #newQueue(): Queue<Message> {
+    const { buffer = 1000, overflow } = this.#options;
+    return new Queue(this.manual ? Infinity : buffer, overflow, {
+      kept: (message) => message.detach(),
+      dropped: () => this.#owner.dropped(),
+      taken: (message) => (this.#current = message),
+      asked: () => this.#current?.ack(),
+    });
+  }
+
+  /** The loop is over, and nobody will take what waits for it. @internal */
+  discard(): void {
+    this.#current?.ack();
+    for (const message of this.#queue?.clear() ?? []) message.ack();
+  }
+
+  /** Hands out a message. @internal */
+  deliver(message: Message): unknown {
+    this.#queue?.push(message);
+    return this.#handler?.(message);
+  }
+
+  /** Has the subscription end when the signal aborts. @internal */
+  endWith(signal: AbortSignal): void {
+    const abort = () => void this.unsubscribe().catch(() => {});
+    if (signal.aborted) return abort();
+    signal.addEventListener("abort", abort);
+    this.#release = () => signal.removeEventListener("abort", abort);
+  }
+
+  /** Ends the loops over it. @internal */
+  finish(error?: Error): void {
+    this.#end ??= { error };
+    this.#queue?.end(error);
+    this.#release?.();
+  }
+
+  /**
+   * Ends the delivery at once, and the subscription at the server with the last user of its filter. Resolves when the
+   * server has answered.
+   *
+   * @throws MqttError `UNSUBSCRIBE_REFUSED`, or what ends the client
+   */
+  unsubscribe(): Promise<void> {
+    return (this.#ending ??= this.#owner.unsubscribe(this));
+  }
+
+  /** A loop over the messages. It ends with the subscription or the client, and throws what the client failed with. */
+  [Symbol.asyncIterator](): AsyncIterator<Message, undefined> {
+    this.#queue ??= this.#newQueue();
+    if (this.#end) this.#queue.end(this.#end.error);
+    return this.#queue;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.unsubscribe();
+  }
+}
