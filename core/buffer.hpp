@@ -14,6 +14,24 @@
 
 namespace tarta {
 
+// How many elements of `element` bytes a buffer has room for when it must hold `wanted`: twice as many as before, or more.
+// 0: that is more memory than there can be.
+TARTA_COLD inline std::uint32_t buffer_growth(std::uint32_t capacity, std::uint64_t wanted, std::uint32_t element) {
+  constexpr std::uint64_t most = 0x7FFF'FFFF;  // bytes
+  std::uint64_t larger = capacity != 0 ? capacity : element >= 64 ? 1 : 64 / element;
+  while (larger < wanted) larger *= 2;
+  return larger * element > most ? 0 : static_cast<std::uint32_t>(larger);
+}
+
+// Not realloc: emmalloc's would add a kilobyte to the module, and copies too. nullptr without memory.
+TARTA_COLD inline void* buffer_move(void* from, std::size_t size, std::size_t room) {
+  void* const data = std::malloc(room);
+  if (data == nullptr) return nullptr;
+  if (size > 0) std::memcpy(data, from, size);
+  std::free(from);
+  return data;
+}
+
 template <class T>
 class Buffer {
   static_assert(std::is_trivially_copyable_v<T>);
@@ -88,18 +106,12 @@ class Buffer {
   }
 
  private:
-  TARTA_COLD bool grow(std::uint64_t wanted) {
-    constexpr std::uint32_t first = sizeof(T) >= 64 ? 1 : 64 / sizeof(T);
-    constexpr std::uint64_t most = 0x7FFF'FFFF;  // bytes
-    std::uint64_t capacity = capacity_ < first ? first : capacity_;
-    while (capacity < wanted) capacity *= 2;
-    // Not realloc: emmalloc's would add a kilobyte to the module, and copies too.
-    void* const data = capacity * sizeof(T) > most ? nullptr : std::malloc(static_cast<std::size_t>(capacity) * sizeof(T));
+  bool grow(std::uint64_t wanted) {
+    const std::uint32_t capacity = buffer_growth(capacity_, wanted, sizeof(T));
+    void* const data = capacity == 0 ? nullptr : buffer_move(data_, size_ * sizeof(T), capacity * sizeof(T));
     if (data == nullptr) return failed_ = true, false;
-    if (size_ > 0) std::memcpy(data, data_, size_ * sizeof(T));
-    std::free(data_);
     data_ = static_cast<T*>(data);
-    capacity_ = static_cast<std::uint32_t>(capacity);
+    capacity_ = capacity;
     return true;
   }
 

@@ -59,6 +59,11 @@ Inbound::Arriving Inbound::arrive(std::uint16_t id, std::uint8_t qos, bool dup, 
   return Arriving::deliver;
 }
 
+// As the server counts (5.0 §4.9): never below none, for a PUBREL may be of a message that came before this connection.
+void Inbound::give_back() {
+  if (unacknowledged_ > 0) --unacknowledged_;
+}
+
 void Inbound::delivered(std::uint32_t through) {
   const auto after = [](std::uint32_t a, const Arrival& b) { return !at_or_before(b.serial, a); };
   Arrival* const first = arrivals_.begin() + head_;
@@ -79,6 +84,7 @@ void Inbound::acknowledge(std::uint32_t serial, std::uint8_t reason) {
   Arrival* const arrival = find(serial);
   if (arrival == nullptr) return;
   arrival->reason = reason;
+  arrival->by_hand = true;  // so that delivered() goes on to those before it
   arrival->ready = true;
 }
 
@@ -94,7 +100,7 @@ void Inbound::pop() {
     ++held_count_;
   } else {
     mark(arrival.id, false);
-    if (!arrival.stale) --unacknowledged_;
+    if (!arrival.stale) give_back();
   }
   if (++head_ == arrivals_.size()) {
     arrivals_.clear();
@@ -118,7 +124,7 @@ void Inbound::release(std::uint16_t id) {
   if (!held(id)) return;
   mark(id, false);
   --held_count_;
-  if (unacknowledged_ > 0) --unacknowledged_;
+  give_back();
 }
 
 void Inbound::forget_last() {

@@ -67,6 +67,7 @@ class Inbound {
   Arrival* find_identifier(std::uint16_t id);
   bool used(std::uint16_t id) const;
   void mark(std::uint16_t id, bool used);
+  void give_back();
 
   Buffer<Arrival> arrivals_;  // from head_ on
   std::uint32_t head_ = 0;

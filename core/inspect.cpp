@@ -11,7 +11,7 @@ class Describer {
       : origin_(origin), v5_(version == Version::v5), words_(words) {}
 
   void number(Field field, std::uint32_t value) { add(field, value, 0); }
-  void bytes(Field field, Bytes bytes) {
+  TARTA_COLD void bytes(Field field, Bytes bytes) {
     const auto offset = bytes.empty() ? 0 : static_cast<std::uint32_t>(bytes.data() - origin_);
     add(field, offset, static_cast<std::uint32_t>(bytes.size()));
   }
@@ -25,7 +25,7 @@ class Describer {
   bool v5() const { return v5_; }
 
  private:
-  void add(Field field, std::uint32_t first, std::uint32_t second) {
+  TARTA_COLD void add(Field field, std::uint32_t first, std::uint32_t second) {
     words_.push(static_cast<std::uint32_t>(field));
     words_.push(first);
     words_.push(second);

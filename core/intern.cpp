@@ -32,7 +32,8 @@ std::uint32_t Interner::add(Bytes name) {
     std::free(copy);
     return none;
   }
-  entries_[number] = {copy, size, hash, 0, 0, true, false};
+  // Not `used` before it comes again: names that come once must not push out those that come all the time.
+  entries_[number] = {copy, size, hash, 0, 0, false, false};
   bytes_ += size;
   return number;
 }

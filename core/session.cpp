@@ -1,6 +1,6 @@
 #include "session.hpp"
 
-#include <cmath>
+#include <algorithm>
 #include <limits>
 
 namespace tarta {
@@ -172,6 +172,7 @@ void Session::connected(const Connack& packet) {
                place(packet.properties).offset, place(packet.properties).length);
   resume(packet.session_present);
   have_session_ = true;
+  fresh_ = true;  // what has waited goes out with the next tick, which also finds the time of the first ping
 }
 
 // --- sessions --------------------------------------------------------------------------------------------------------
@@ -211,27 +212,6 @@ void Session::lose_session() {
   }
   inbound_.session_lost();
   records_.add(Event::session_lost, 0, in_doubt);
-}
-
-// Each filter that the server held, once. The requests are the session's own (operation 0). One filter to a SUBSCRIBE
-// where it gets an identifier; else as many as make a packet of moderate size.
-void Session::resubscribe() {
-  constexpr std::uint32_t enough = 16 * 1024;
-  Buffer<std::uint32_t> filters;
-  std::uint32_t bytes = 0;
-  const auto ask = [&] {
-    if (!filters.empty()) request(Stage::suback, 0, filters, {});
-    filters.clear();
-    bytes = 0;
-  };
-  for (std::uint32_t number = 0; number < subscriptions_.size(); ++number) {
-    if (!subscriptions_.defined(number) || subscriptions_.state(number) != Subscribed::granted) continue;
-    const auto size = static_cast<std::uint32_t>(subscriptions_.filter(number).size()) + 3;
-    if (limits_.subscription_identifiers || bytes + size > enough) ask();
-    filters.push(number);
-    bytes += size;
-  }
-  ask();
 }
 
 // --- closing ---------------------------------------------------------------------------------------------------------
@@ -364,7 +344,7 @@ void Session::check_times() {
 // received: a busy publisher on a dead line would never notice.
 double Session::ping_due() const {
   const double interval = limits_.keepalive * (options_[NumberOption::ping_early] != 0 ? 500.0 : 1000.0);
-  return std::fmin(last_sent_, last_received_) + interval;
+  return std::min(last_sent_, last_received_) + interval;
 }
 
 void Session::keep_alive() {
@@ -427,7 +407,7 @@ void Session::expire(OutgoingList& list) {
 
 void Session::find_deadline() {
   deadline_ = never;
-  const auto at = [&](double time) { deadline_ = std::fmin(deadline_, time); };
+  const auto at = [&](double time) { deadline_ = std::min(deadline_, time); };
   if (phase_ == Phase::connecting) {
     if (const double timeout = options_[NumberOption::connect_timeout]; timeout > 0) at(connect_started_ + timeout);
   }

@@ -6,8 +6,8 @@
 // what they cause comes out of the next tick().
 //
 // wasm/tarta.h says of each call what it takes and gives, with units and errors; it is this class, as C.
-// The machine lies in three files: session.cpp has the connection and its times, session_in.cpp what comes from the
-// server, session_out.cpp what goes to it.
+// The machine lies in five files: session.cpp has the connection and its times, session_in.cpp what comes from the
+// server, session_out.cpp what goes to it, session_subscribe.cpp the subscriptions, session_store.cpp what is kept.
 #pragma once
 
 #include "alias.hpp"
@@ -143,7 +143,6 @@ class Session {
   Error apply_limits(const Connack& packet);
   void resume(bool session_present);
   void lose_session();
-  void resubscribe();
   TARTA_COLD void end(Error error, std::uint8_t reason, Fault fault, unsigned flags, Place properties = {});
   TARTA_COLD void violate(Fault fault);
   void connection_over();
@@ -170,9 +169,6 @@ class Session {
                    std::uint32_t serial, bool large);
   void receive_acknowledgement(const FixedHeader& header, Bytes body);
   void receive_pubrel(const Acknowledgement& packet);
-  TARTA_COLD void receive_codes(const FixedHeader& header, Bytes body);
-  TARTA_COLD void receive_suback(const Outgoing& entry, const CodeList& packet);
-  TARTA_COLD void receive_unsuback(const Outgoing& entry, const CodeList& packet);
   TARTA_COLD void receive_disconnect(const FixedHeader& header, Bytes body);
   TARTA_COLD void receive_auth(const FixedHeader& header, Bytes body);
   Fault check_method(const Properties& properties) const;
@@ -182,11 +178,6 @@ class Session {
   // --- what goes to the server (session_out.cpp)
   Error check_publish(const PublishHead& head) const;
   Error make_room(std::uint8_t qos, std::uint32_t bytes);
-  Error request(Stage stage, std::uint32_t operation, std::span<const std::uint32_t> filters, Bytes properties);
-  Error check_request(const Outgoing& entry) const;
-  bool write_filters(const Outgoing& entry, Buffer<std::uint8_t>& filters) const;
-  bool write_request_properties(const Outgoing& entry, Buffer<std::uint8_t>& properties) const;
-  Error send_request(Outgoing& entry);
   Outgoing* find_operation(std::uint32_t operation);
   PublishHead head_of(const Outgoing& entry) const;
   void fail(std::uint32_t operation, Error error) { failures_.push({operation, error}); }
@@ -199,13 +190,24 @@ class Session {
   void stamp(OutgoingList& list);
   void pump();
   void pump_answers();
-  void pump_requests();
   void pump_replay();
   void pump_messages();
   void send_publish(Outgoing& entry);
   bool room_in_output() const;
   template <class Packet>
   bool write(const Packet& packet);
+
+  // --- subscriptions (session_subscribe.cpp)
+  Error request(Stage stage, std::uint32_t operation, std::span<const std::uint32_t> filters, Bytes properties);
+  void resubscribe();
+  Error check_request(const Outgoing& entry) const;
+  bool write_filters(const Outgoing& entry, Buffer<std::uint8_t>& filters) const;
+  bool write_request_properties(const Outgoing& entry, Buffer<std::uint8_t>& properties) const;
+  Error send_request(Outgoing& entry);
+  void pump_requests();
+  TARTA_COLD void receive_codes(const FixedHeader& header, Bytes body);
+  TARTA_COLD void receive_suback(const Outgoing& entry, const CodeList& packet);
+  TARTA_COLD void receive_unsuback(const Outgoing& entry, const CodeList& packet);
 
   // --- the store (session_store.cpp)
   bool durable() const { return options_[NumberOption::durable] != 0; }
@@ -278,7 +280,7 @@ class Session {
   std::uint32_t quota_ = 0;     // PUBLISH packets that may be sent (5.0 §4.9)
   std::uint32_t pending_ = 0;
   std::uint32_t pending_bytes_ = 0;
-  bool fresh_ = false;      // operations were queued since the last tick
+  bool fresh_ = false;      // since the last tick operations were queued, or the connection opened
   Buffer<Answer> answers_;
   std::uint32_t answers_done_ = 0;
   Buffer<Failure> failures_;

@@ -314,54 +314,6 @@ void Session::receive_pubrel(const Acknowledgement& packet) {
   answer(PacketType::pubcomp, packet.id, 0, forget(Kept::inbound, packet.id));
 }
 
-void Session::receive_codes(const FixedHeader& header, Bytes body) {
-  CodeList packet;
-  if (const Fault fault = decode(body, header, version_, packet); fault != Fault::none) return violate(fault);
-  Outgoing* const entry = ids_.find(packet.id);
-  if (entry == nullptr || !entry->sent) return;
-  if (effect_of(entry->stage, packet.type, 0) == Effect::wrong) return violate(Fault::acknowledgement_kind);
-  const bool coded = packet.type == PacketType::suback || version_ == Version::v5;
-  if (coded && packet.codes.size() != entry->payload_size / 4) return violate(Fault::acknowledgement_count);
-  if (packet.type == PacketType::suback) {
-    receive_suback(*entry, packet);
-  } else {
-    receive_unsuback(*entry, packet);
-  }
-  ids_.release(entry->id);
-  take_out(requests_, entry);
-}
-
-void Session::receive_suback(const Outgoing& entry, const CodeList& packet) {
-  const std::uint32_t count = entry.payload_size / 4;
-  for (std::uint32_t i = 0; i < count; ++i) {
-    const std::uint32_t filter = entry.filter(i);
-    const bool refused = is_refusal(packet.codes[i]);
-    subscriptions_.set_state(filter, refused ? Subscribed::no : Subscribed::granted);
-    if (refused && entry.operation == 0) records_.add(Event::refused, 0, filter, packet.codes[i]);
-  }
-  if (entry.operation == 0) return;
-  records_.begin(Event::suback);
-  records_.push(entry.operation);
-  records_.push(place(packet.properties));
-  for (const std::uint8_t code : packet.codes) records_.push(code);
-  records_.end();
-}
-
-void Session::receive_unsuback(const Outgoing& entry, const CodeList& packet) {
-  const std::uint32_t count = entry.payload_size / 4;
-  for (std::uint32_t i = 0; i < count; ++i) {
-    const bool refused = i < packet.codes.size() && is_refusal(packet.codes[i]);
-    if (!refused) subscriptions_.set_state(entry.filter(i), Subscribed::no);
-  }
-  if (entry.operation == 0) return;
-  if (version_ != Version::v5) return records_.add(Event::done, 0, entry.operation, 0U, 0U, 0U);
-  records_.begin(Event::unsuback);
-  records_.push(entry.operation);
-  records_.push(place(packet.properties));
-  for (const std::uint8_t code : packet.codes) records_.push(code);
-  records_.end();
-}
-
 // --- DISCONNECT and AUTH
 
 void Session::receive_disconnect(const FixedHeader& header, Bytes body) {

@@ -1,4 +1,4 @@
-// What goes to the server: publishing, subscribing, acknowledging, and the order in which it leaves.
+// What goes to the server: publishing, acknowledging, and the order in which it leaves.
 #include <new>
 
 #include "session.hpp"
@@ -147,41 +147,6 @@ std::uint8_t* Session::publish(std::uint32_t operation, std::uint32_t topic, std
   return writer.position();
 }
 
-// --- subscribing -----------------------------------------------------------------------------------------------------
-
-Error Session::request(Stage stage, std::uint32_t operation, std::span<const std::uint32_t> filters, Bytes properties) {
-  if (filters.empty()) return Error::invalid_argument;
-  for (const std::uint32_t filter : filters) {
-    if (!subscriptions_.defined(filter)) return Error::invalid_argument;
-  }
-  Properties checked;
-  const auto where = stage == Stage::suback ? packet_set::SUBSCRIBE : packet_set::UNSUBSCRIBE;
-  // The session itself gives identifiers to subscriptions.
-  const bool valid = checked.check(properties, where) == Fault::none && !checked.has(Property::subscription_identifier);
-  if (!valid) return Error::invalid_argument;
-  Outgoing* const entry = make_outgoing(0, size32(properties.size()), size32(filters.size_bytes()));
-  if (entry == nullptr) return Error::out_of_memory;
-  entry->operation = operation;
-  entry->stage = stage;
-  Writer writer{entry->content()};
-  writer.bytes(properties);
-  std::memcpy(writer.position(), filters.data(), filters.size_bytes());
-  if (stage == Stage::suback) {
-    for (const std::uint32_t filter : filters) subscriptions_.set_state(filter, Subscribed::asked);
-  }
-  requests_.append(entry);
-  fresh_ = true;
-  return Error::none;
-}
-
-Error Session::subscribe(std::uint32_t operation, std::span<const std::uint32_t> filters, Bytes properties) {
-  return request(Stage::suback, operation, filters, properties);
-}
-
-Error Session::unsubscribe(std::uint32_t operation, std::span<const std::uint32_t> filters, Bytes properties) {
-  return request(Stage::unsuback, operation, filters, properties);
-}
-
 // --- other commands --------------------------------------------------------------------------------------------------
 
 Outgoing* Session::find_operation(std::uint32_t operation) {
@@ -314,6 +279,7 @@ bool Session::write(const Packet& packet) {
   return true;
 }
 template bool Session::write(const Notice&);
+template bool Session::write(const FilterList&);
 
 bool Session::room_in_output() const { return output_.size() < output_high; }
 
@@ -366,77 +332,6 @@ void Session::pump_answers() {
   if (answers_done_ == answers_.size()) {
     answers_.clear();
     answers_done_ = 0;
-  }
-}
-
-// Wildcards and shared subscriptions that the server does not take are not sent (5.0 §3.2.2.3.11, §3.2.2.3.13).
-Error Session::check_request(const Outgoing& entry) const {
-  if (entry.stage != Stage::suback) return Error::none;
-  for (std::uint32_t i = 0; i < entry.payload_size / 4; ++i) {
-    if (!subscriptions_.defined(entry.filter(i))) continue;
-    const std::string_view filter = subscriptions_.filter(entry.filter(i));
-    if (!limits_.shared && is_shared(filter)) return Error::shared_not_supported;
-    if (!limits_.wildcard && has_wildcard(filter)) return Error::wildcard_not_supported;
-  }
-  return Error::none;
-}
-
-// The filters as a packet bears them. False without memory.
-bool Session::write_filters(const Outgoing& entry, Buffer<std::uint8_t>& filters) const {
-  const PacketType type = entry.stage == Stage::suback ? PacketType::subscribe : PacketType::unsubscribe;
-  for (std::uint32_t i = 0; i < entry.payload_size / 4; ++i) {
-    const std::uint32_t number = entry.filter(i);
-    if (!subscriptions_.defined(number)) continue;
-    FilterItem item{subscriptions_.filter(number), subscriptions_.options(number)};
-    if (version_ != Version::v5) item.options = options::qos(item.options);
-    std::uint8_t* const at = filters.extend(filter_size(item, type));
-    if (at == nullptr) return false;
-    Writer writer{at};
-    write_filter(writer, item, type);
-  }
-  return true;
-}
-
-// A SUBSCRIBE of one filter gives it an identifier, its number plus 1, so that the server says what a message is for
-// (5.0 §3.8.2.1.2). False without memory.
-bool Session::write_request_properties(const Outgoing& entry, Buffer<std::uint8_t>& properties) const {
-  if (entry.stage == Stage::suback && entry.payload_size == 4 && limits_.subscription_identifiers) {
-    const std::uint32_t identifier = entry.filter(0) + 1;
-    std::uint8_t* const at = properties.extend(property_size(Property::subscription_identifier, identifier));
-    if (at == nullptr) return false;
-    Writer writer{at};
-    write_property(writer, Property::subscription_identifier, identifier);
-  }
-  return properties.append(entry.properties());
-}
-
-Error Session::send_request(Outgoing& entry) {
-  if (const Error error = check_request(entry); error != Error::none) return error;
-  Buffer<std::uint8_t> filters, properties;
-  if (!write_filters(entry, filters) || !write_request_properties(entry, properties)) return Error::out_of_memory;
-  if (filters.empty()) return Error::cancelled;
-  entry.id = ids_.allocate(&entry);
-  if (entry.id == 0) return Error::packet_identifiers_exhausted;
-  FilterList packet;
-  packet.type = entry.stage == Stage::suback ? PacketType::subscribe : PacketType::unsubscribe;
-  packet.id = entry.id;
-  packet.filters = filters;
-  packet.properties.check(properties, bit(packet.type));
-  entry.sent = write(packet);
-  return entry.sent ? Error::none : Error::packet_too_large;
-}
-
-void Session::pump_requests() {
-  for (Outgoing* entry = requests_.first(); entry != nullptr;) {
-    Outgoing* const next = entry->next;
-    const Error error = entry->sent ? Error::none : send_request(*entry);
-    if (error == Error::packet_identifiers_exhausted) return;  // until one is free
-    if (error != Error::none) {
-      if (entry->operation != 0) fail(entry->operation, error);
-      ids_.release(entry->id);
-      take_out(requests_, entry);
-    }
-    entry = next;
   }
 }
 

@@ -4,6 +4,7 @@ import { copyFileSync, existsSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { embed } from "./embed.mjs";
 
 const WEB = dirname(fileURLToPath(import.meta.url));
 const DIST = join(WEB, "dist");
@@ -13,11 +14,11 @@ if (!existsSync(WASM)) {
   console.error(`There is no ${WASM}: scripts/build makes it.`);
   process.exit(1);
 }
-const embedded = JSON.stringify(readFileSync(WASM).toString("hex"));
+const embedded = JSON.stringify(embed(readFileSync(WASM)));
 
 rmSync(DIST, { recursive: true, force: true });
 
-/** One bundle; `wasm`: the module in hexadecimal digits, or "undefined" where the application gives it. */
+/** One bundle; `wasm`: the module as text, or "undefined" where the application gives it. */
 const bundle = (outfile, { wasm = embedded, node = false, ...options }) =>
   build({
     entryPoints: [join(WEB, "src/index.ts")],

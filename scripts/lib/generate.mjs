@@ -128,13 +128,18 @@ ${data.join("")}];
 `;
 }
 
+// Texts are one string each, with "|" between them: that is the smallest form in a bundle.
+const joined = (texts) => {
+  if (texts.some((text) => text.includes("|"))) throw new Error('a text must not contain "|"');
+  return `\n  ${texts.map((text, index) => JSON.stringify(index < texts.length - 1 ? `${text}|` : text)).join(" +\n  ")}`;
+};
+
 function reasons() {
   const rows = table("reason", "TARTA_REASON").map(([code, , text]) => [Number(code), text]);
   const refusals = rows.filter(([code]) => code >= 0x80);
   if (refusals.some(([code], index) => code !== 0x80 + index)) throw new Error("core/reason.def: codes from 0x80 on must have no gap");
-  return `/** The names of the reason codes (5.0 §2.4) from 0x80 on: those that report a failure. */
-export const REFUSALS: readonly string[] = [
-${refusals.map(([code, text]) => `  ${JSON.stringify(text)}, // ${hex(code)}\n`).join("")}];
+  return `/** The names of the reason codes (5.0 §2.4) from 0x80 on, those of failures, with "|" between them. */
+export const REFUSALS =${joined(refusals.map(([, text]) => text))};
 `;
 }
 
@@ -142,22 +147,19 @@ function errors() {
   const core = table("error", "TARTA_ERROR");
   const host = table("error", "TARTA_HOST_ERROR");
   const union = [...core.slice(1), ...host].map(([, code, meaning]) => `  /** ${sentence(meaning)} */\n  | "${code}"\n`);
-  const row = ([, code, meaning]) => `  ["${code}", ${JSON.stringify(meaning)}],\n`;
   return `/** Every way in which something can fail. */
 export type ErrorCode =
 ${union.join("").trimEnd()};
 
-/** Code and meaning by the core's number; those that the core does not know come last. */
-export const ERRORS: readonly (readonly [code: ErrorCode | "NONE", meaning: string])[] = [
-${[...core, ...host].map(row).join("")}];
+/** \`code=meaning\` by the core's number, with "|" between them; those that the core does not know come last. */
+export const ERRORS =${joined([...core, ...host].map(([, code, meaning]) => `${code}=${meaning}`))};
 `;
 }
 
 function faults() {
-  const rows = table("fault", "TARTA_FAULT").map(([, , text, section]) => `  ["${text}", "${section}"],\n`);
-  return `/** What can be wrong with a received packet, by the core's number: in words, and the section of 5.0 that says so. */
-export const FAULTS: readonly (readonly [text: string, section: string])[] = [
-${rows.join("")}];
+  const names = table("fault", "TARTA_FAULT").map(([name]) => name.replaceAll("_", " "));
+  return `/** What can be wrong with a received packet, by the core's number, with "|" between them. core/fault.def explains each. */
+export const FAULTS =${joined(names)};
 `;
 }
 

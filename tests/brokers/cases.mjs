@@ -127,7 +127,8 @@ const retained = [
 
       const early = new Inbox();
       const first = await client.subscribe(kit.topic("state"), { qos: 1 }, early.take);
-      const message = await early.next();
+      let message = await early.next();
+      if (!message.retain) message = await early.next(); // aedes may still be handing the publication itself around
       equal([message.text, message.retain], ["on", true], "what a new subscriber gets");
       await first.unsubscribe();
 

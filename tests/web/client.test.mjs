@@ -27,15 +27,18 @@ test("CONNECT says what the options say; close() says goodbye", async (t) => {
   });
   const peer = await broker.accept();
   const { body } = await peer.expect(CONNECT);
-  const expected = hex(
-    "00 04 4d515454 05 f6 00 1e" + // user name, password, will retained at QoS 1, clean start; keep alive 30
-    "3a 11 0000000a 21 0014 27 000003e8 22 0005 19 01" +
-    "26 0001 6b 0001 76 26 0001 6b 0001 76 26 0009 5f5f70726f746f5f5f 0000".replace("26 0001 6b", "26 0001 6b"),
-  );
-  assert.equal(body.subarray(0, 10).toString("hex"), expected.subarray(0, 10).toString("hex"));
-  assert.ok(body.includes(hex("26 0009 5f5f70726f746f5f5f 0000")));
-  assert.ok(body.subarray(-9).equals(hex("0004 75736572 0002 0102").subarray(-9)) || body.includes(hex("0004 75736572 0002 0102")));
-  assert.ok(body.includes(hex("0001 77 0003 627965")), "will");
+  const has = (bytes) => assert.ok(body.includes(hex(bytes)), `${bytes} in ${body.toString("hex")}`);
+  has("0004 4d515454 05 ee 001e"); // user name, password, retained will at QoS 1, clean start; keep alive 30
+  has("11 0000000a");
+  has("21 0014");
+  has("27 000003e8");
+  has("22 0005");
+  has("19 01");
+  has("26 0001 6b 0001 76 26 0001 6b 0001 76 26 0009 5f5f70726f746f5f5f 0000"); // in order, duplicates kept
+  has("0002 6d65"); // "me"
+  has("18 00000003");
+  has("03 0001 61");
+  has("0001 77 0003 627965 0004 75736572 0002 0102"); // will, user name, password
   peer.send(connack({ properties: hex("12 0003 796f75 13 000a 24 01") }));
   const client = await connecting;
   assert.equal(client.state, "online");
@@ -47,7 +50,6 @@ test("CONNECT says what the options say; close() says goodbye", async (t) => {
     for await (const change of client.stateChanges()) changes.push(change.state);
   })();
   const closing = client.close();
-  assert.equal(closing, closing);
   const goodbye = await peer.expect(DISCONNECT);
   assert.equal(goodbye.body.toString("hex"), "00051100000000", "Session Expiry Interval 0");
   await closing;
@@ -97,7 +99,7 @@ test("mistakes in arguments are told at once", withClient(async ({ client, peer 
   assert.throws(() => client.publish("a", "b", { properties: { topicAlias: 1 } }), TypeError);
   for (const filter of ["a#", "#/a", "", "{a...}/b", "{a}/{a}", "$share/g/"]) assert.throws(() => client.subscribe(filter), TypeError, filter);
   assert.throws(() => client.subscribe("a", { ack: "manual", overflow: "drop-oldest" }), RangeError);
-  assert.throws(() => client.messages("a#"), TypeError);
+  assert.throws(() => client.messages("{a...}/b"), TypeError);
   await peer.expectNothing();
 }));
 
@@ -320,7 +322,8 @@ test("loops acknowledge by hand when they ask for the next", withClient(async ({
   assert.equal((await peer.expect(PUBACK)).id, 1);
   await peer.expectNothing();
   await loop.return();
-  assert.deepEqual((await peer.expectAll(UNSUBSCRIBE, PUBACK, PUBACK).catch(async () => [])).length >= 0, true);
+  const rest = [await peer.next(), await peer.next(), await peer.next()];
+  assert.deepEqual(rest.map(({ type }) => type).sort(), [PUBACK, PUBACK, UNSUBSCRIBE], "what nobody will take does not hold up the rest");
 }));
 
 test("loops drop what is too much, and end with their signal", withClient(async ({ client, peer }) => {

@@ -1,6 +1,6 @@
 // A small fleet of simulated sensors. Each is an MQTT client of its own, as real ones are:
 //
-//   BASE/ROOM/QUANTITY           its readings; those of a door are retained, as they are rare
+//   BASE/ROOM/QUANTITY           its readings
 //   BASE/ROOM/QUANTITY/about     retained: {"unit":"°C","period":1000}
 //   BASE/ROOM/QUANTITY/status    retained: on, off, or lost, which is its will
 //   BASE/ROOM/QUANTITY/set       what it obeys: on, off, cut (its line breaks; it is back a moment later)
@@ -28,20 +28,21 @@ class Sensor {
   #client;
   #topic;
   #definition;
+  #onRefusal;
   #line = breakableLine();
   #timer;
   #on = true;
   #step = 0;
-  #last;
 
-  constructor(definition, { broker, credentials, base, onState }) {
+  constructor(definition, { broker, credentials, base, onState, onRefusal }) {
     this.#definition = definition;
+    this.#onRefusal = onRefusal;
     this.#topic = `${base}/${definition.room}/${definition.quantity}`;
     this.#client = new Client(broker, {
       credentials,
       WebSocket: this.#line.WebSocket,
       will: { topic: `${this.#topic}/status`, payload: "lost", ...RETAINED },
-      reconnect: { min: 2000, max: 10_000 },
+      reconnect: { min: 4_000, max: 10_000 },
     });
     this.#client.addEventListener("state", ({ detail }) => {
       if (detail.state === "online") this.#announce();
@@ -65,31 +66,29 @@ class Sensor {
 
   #measure() {
     if (!this.#on || this.#client.state !== "online") return; // a reading of the past is of no use
-    const value = this.#definition.reading(this.#step++);
-    if (this.#definition.quantity !== "door") this.#send("", value, { qos: 0 });
-    else if (value !== this.#last) this.#send("", value, RETAINED);
-    this.#last = value;
+    this.#send("", this.#definition.reading(this.#step++), { qos: 0 });
   }
 
   #obey(order) {
     if (order === "cut") return this.#line.cut();
     if (order !== "on" && order !== "off") return;
     this.#on = order === "on";
-    this.#last = undefined; // a door tells where it stands when it is back
     this.#send("/status", order, RETAINED);
     this.#measure();
   }
 
   #send(below, payload, options) {
-    // What fails here is a lost connection, which `onState` tells.
-    this.#client.publish(this.#topic + below, payload, options).catch(() => {});
+    const topic = this.#topic + below;
+    this.#client.publish(topic, payload, options).catch((error) => {
+      if (error.code === "PUBLISH_REFUSED") this.#onRefusal(topic, error); // else the line is lost, which `onState` tells
+    });
   }
 
   /** Takes back all that the broker was asked to keep, and says goodbye. */
   async stop() {
     clearInterval(this.#timer);
     if (this.#client.state === "online") {
-      for (const below of ["", "/about", "/status"]) this.#send(below, "", RETAINED);
+      for (const below of ["/about", "/status"]) this.#send(below, "", RETAINED);
       await Promise.race([this.#client.drain().catch(() => {}), new Promise((resolve) => setTimeout(resolve, FAREWELL))]);
     }
     await this.#client.close();
@@ -97,11 +96,11 @@ class Sensor {
 }
 
 /**
- * Starts the sensors. Rejects with an MqttError when the broker cannot be reached; later losses are told to
- * `onState(topic, change)`, and each sensor goes on trying.
+ * Starts the sensors. Rejects with an MqttError when the broker cannot be reached. Later losses are told to
+ * `onState(topic, change)`, and each sensor goes on trying; what the broker does not take to `onRefusal(topic, error)`.
  */
-export async function startFleet({ broker, credentials, base, onState }) {
-  const fleet = sensors.map((definition) => new Sensor(definition, { broker, credentials, base, onState }));
+export async function startFleet(options) {
+  const fleet = sensors.map((definition) => new Sensor(definition, options));
   const stop = () => Promise.all(fleet.map((sensor) => sensor.stop()));
   try {
     // One first: what it fails with is said once.

@@ -93,6 +93,15 @@ function watchLine(address) {
   };
 }
 
+/** Tells the first message that the broker does not take; there would be a dozen a second. */
+function watchRefusals() {
+  let told = false;
+  return (topic, error) => {
+    if (!told) say(`The broker does not let the sensors publish at ${topic}: ${error.message}`);
+    told = true;
+  };
+}
+
 async function main() {
   const { values } = parseArgs({ options: { port: { type: "string", default: "8080" }, broker: { type: "string" } } });
   const ending = []; // what is to be closed, in this order
@@ -128,13 +137,12 @@ async function main() {
 
   const address = given?.address ?? `ws://${HOST}:${port}/mqtt`;
   say(given ? `Connecting to the broker at ${address} …` : `A broker is at ws://localhost:${port}/mqtt (aedes: MQTT 3.1.1).`);
-  const fleet = await startFleet({ broker: address, credentials: given?.credentials, base, onState: watchLine(address) }).catch(
-    async (error) => {
-      if (stopping) return;
-      console.error(`The broker at ${address} cannot be used: ${error.message}`);
-      await stop(1);
-    },
-  );
+  const watch = { onState: watchLine(address), onRefusal: watchRefusals() };
+  const fleet = await startFleet({ broker: address, credentials: given?.credentials, base, ...watch }).catch(async (error) => {
+    if (stopping) return;
+    console.error(`The broker at ${address} cannot be used: ${error.message}`);
+    await stop(1);
+  });
   if (!fleet || stopping) return;
   ending.unshift(fleet.stop);
 

@@ -11,6 +11,7 @@ import { readOptions, type Codec, type ConnectOptions, type ServerUrl, type Sett
 import { asBytes, checkInteger, encodeProperties } from "./properties.js";
 import { Queue } from "./queue.js";
 import { Requests, type RequestOptions } from "./requests.js";
+import { onAbort } from "./signal.js";
 import { readWishes, type FilterRequest, type Handler, type SubscribeOptions, type Subscription } from "./subscription.js";
 import { Subscriptions, type Filter } from "./subscriptions.js";
 import { encodeText } from "./text.js";
@@ -29,8 +30,8 @@ export interface PublishOptions {
   properties?: PublishProperties;
   /** Takes the message back while it waits; its promise rejects with `CANCELLED`. */
   signal?: AbortSignal;
-  /** For a payload of another type. */
-  codec?: Codec;
+  /** For a payload of another type. Default: that of the client; null for none. */
+  codec?: Codec | null;
 }
 
 /** The events of a client; what an event is about is its `detail`. */
@@ -72,10 +73,11 @@ export class Client extends EventTarget {
   readonly #subscriptions = new Subscriptions({ operations: this.#operations, report: (error) => this.#report(error) });
   readonly #requests = new Requests(this);
   readonly #topics = new Map<string, number>();
-  readonly #changes = new Set<Queue<StateChange>>();
+  readonly #changes: Queue<StateChange>[] = [];
   #engine: Engine<Filter> | undefined;
   #connection: Connection | undefined;
   #loading: Promise<Engine<Filter>> | undefined;
+  #release: (() => void) | undefined; // of the signal
   #end: MqttError | undefined;
   #published = 0;
 
@@ -98,18 +100,11 @@ export class Client extends EventTarget {
    * @throws MqttError what the first round over all URLs has failed with, unless `reconnect.initial` is true
    */
   connect(): Promise<void> {
-    const { signal } = this.#options;
-    if (signal?.aborted) return this.#abort(signal);
-    return this.#with(() => {
-      signal?.addEventListener("abort", () => void this.#abort(signal).catch(() => {}), { once: true });
-      return this.#connection!.start();
+    if (this.#end) return Promise.reject(this.#end);
+    this.#release ??= onAbort(this.#options.signal, (cause) => {
+      void this.#stop(new MqttError("CANCELLED", { phase: "connect", cause }));
     });
-  }
-
-  #abort(signal: AbortSignal): Promise<never> {
-    const error = new MqttError("CANCELLED", { phase: "connect", cause: signal.reason });
-    void this.#stop(error);
-    return Promise.reject(error);
+    return this.#with(() => this.#connection!.start());
   }
 
   /**
@@ -121,11 +116,7 @@ export class Client extends EventTarget {
   }
 
   #stop(error: MqttError, options?: CloseOptions): Promise<void> {
-    if (this.#connection) {
-      const stopped = this.#connection.stop(error, options);
-      this.#subscriptions.halt();
-      return stopped;
-    }
+    if (this.#connection) return this.#connection.stop(error, options);
     if (!this.#end) {
       this.#ended(error);
       this.#stateChanged({ state: "closed" });
@@ -152,11 +143,11 @@ export class Client extends EventTarget {
   }
 
   /** The changes of state from now on; ends with `"closed"`. */
-  stateChanges(): AsyncIterableIterator<StateChange, undefined> {
+  stateChanges(): AsyncGenerator<StateChange, undefined> {
     const changes = new Queue<StateChange>();
     if (this.#end) changes.end();
-    else this.#changes.add(changes);
-    return changes;
+    else this.#changes.push(changes);
+    return changes.loop();
   }
 
   /** The client identifier: the option, a generated one, or what the server has assigned. */
@@ -170,13 +161,11 @@ export class Client extends EventTarget {
   }
 
   get stats(): Stats {
-    const { bytesReceived = 0, bytesSent = 0, connections = 0 } = this.#connection?.counters ?? {};
-    const { received, droppedCount } = this.#subscriptions;
+    const { bytesReceived = 0, bytesSent = 0, connections = 0 } = this.#connection ?? {};
+    const { received: messagesReceived, dropped } = this.#subscriptions;
     const [pending, pendingBytes] = this.#engine?.pending ?? [0, 0];
-    return {
-      messagesReceived: received, messagesSent: this.#published, dropped: droppedCount, bytesReceived, bytesSent,
-      connections, pending, pendingBytes, worker: false,
-    };
+    const messagesSent = this.#published;
+    return { messagesReceived, messagesSent, dropped, bytesReceived, bytesSent, connections, pending, pendingBytes, worker: false };
   }
 
   // ---- publishing ----
@@ -195,25 +184,22 @@ export class Client extends EventTarget {
     const { expiry = properties?.messageExpiryInterval } = options;
     const seconds = expiry === undefined ? NO_EXPIRY : checkInteger("expiry", expiry, 0, NO_EXPIRY - 1);
     if (this.#end) return Promise.reject(this.#end);
+    if (signal?.aborted) return Promise.reject(new MqttError("CANCELLED", { phase: "publish", cause: signal.reason }));
     const engine = this.#engineNow();
-    if (engine) {
-      const slot = this.#topicSlot(engine, topic); // first, as text payloads are encoded in the same place
-      return this.#send(engine, slot, flags, payloadBytes(payload, codec), encoded, seconds, signal);
+    if (!engine) {
+      const copy = payloadBytes(payload, codec).slice();
+      return this.#load().then(() => this.publish(topic, copy, { ...options, codec: null }));
     }
-    const copy = payloadBytes(payload, codec).slice();
-    return this.#load().then((loaded) => this.#send(loaded, this.#topicSlot(loaded, topic), flags, copy, encoded, seconds, signal));
-  }
-
-  #send(
-    engine: Engine<Filter>, slot: number, flags: number, payload: Uint8Array, properties: Uint8Array, expiry: number,
-    signal: AbortSignal | undefined,
-  ): Promise<PublishResult> {
-    const phase = "publish";
-    if (signal?.aborted) return Promise.reject(new MqttError("CANCELLED", { phase, cause: signal.reason }));
-    const error = engine.publish(this.#operations.next(), slot, flags, payload, properties, expiry);
-    if (error > 0) return Promise.reject(failure(error, phase));
+    const slot = this.#topicSlot(engine, topic); // before the payload: text is encoded in the same place
+    const operation = this.#operations.next();
+    const error = engine.publish(operation, slot, flags, payloadBytes(payload, codec), encoded, seconds);
+    if (error > 0) {
+      const problem = failure(error, "publish");
+      if (problem instanceof TypeError) throw problem;
+      return Promise.reject(problem);
+    }
     this.#published++;
-    return flags <= 1 && !engine.queued ? this.#operations.unanswered() : this.#operations.wait(phase, signal);
+    return qos === 0 && !engine.queued ? this.#operations.unanswered() : this.#operations.wait("publish", signal);
   }
 
   /** The number under which the core knows a topic. Those used longest ago make room. */
@@ -380,6 +366,7 @@ export class Client extends EventTarget {
 
   #ended(error: MqttError): void {
     this.#end = error;
+    this.#release?.();
     this.#operations.rejectAll(error);
     this.#requests.finish(error);
     this.#subscriptions.finish(error.code === "CLIENT_CLOSED" ? undefined : error);
@@ -419,7 +406,7 @@ export function connect(url: ServerUrl, options?: ConnectOptions): Promise<Clien
   return client.connect().then(() => client);
 }
 
-function payloadBytes(payload: unknown, codec: Codec | undefined): Uint8Array {
+function payloadBytes(payload: unknown, codec: Codec | null | undefined): Uint8Array {
   const value = codec ? codec.encode(payload) : payload;
   const bytes = typeof value === "string" ? encodeText(value) : asBytes(value);
   if (!bytes) throw new TypeError("a payload must be a string, an ArrayBuffer or a view of one, and not detached");

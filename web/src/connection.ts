@@ -5,11 +5,11 @@ import type { Closed, ConnectionEvents } from "./engine/records.js";
 import { errorCode, faultText, MqttError } from "./errors.js";
 import { BytesOption } from "./generated/options.js";
 import { Packet, type ConnackProperties, type DisconnectProperties } from "./generated/properties.js";
-import { copyBytes, readUrl, type ConnectOptions, type LogRecord, type Settings } from "./options.js";
+import { copyBytes, readUrl, type Authentication, type ConnectOptions, type Settings } from "./options.js";
 import { isOffline, onWake } from "./platform.js";
 import { checkInteger, encodeProperties, NO_BYTES, parseProperties } from "./properties.js";
 import type { Filter } from "./subscriptions.js";
-import { Transport } from "./transport.js";
+import { findWebSocket, Transport } from "./transport.js";
 
 /** What a client is at. */
 export type State = "idle" | "connecting" | "online" | "reconnecting" | "offline" | "closed";
@@ -60,13 +60,13 @@ interface Ending {
   upFor?: number;
 }
 
-interface Deferred {
+interface Settlers {
   resolve(): void;
   reject(error: Error): void;
 }
 
 const STABLE = 10_000; // ms that a connection must stay up for the pauses to begin anew
-const SERVERS = 16; // that the core tells apart
+const SERVERS = 15; // highest number that the core takes for a URL
 const CONTINUE = 0x18; // reason codes of AUTH (5.0 §3.15.2.1)
 const REAUTHENTICATE = 0x19;
 // The return codes of 3.1.1 (§3.2.2.3) in the words of 5.0.
@@ -75,26 +75,26 @@ const RETURN_CODES = [0, 0x84, 0x85, 0x88, 0x86, 0x87];
 export class Connection implements ConnectionEvents {
   state: State = "idle";
   server: ServerInfo | undefined;
-  readonly counters = { bytesReceived: 0, bytesSent: 0, connections: 0 };
+  bytesReceived = 0;
+  bytesSent = 0;
+  connections = 0;
 
   readonly #engine: Engine<Filter>;
   readonly #settings: Settings;
   readonly #options: ConnectOptions;
   readonly #owner: ConnectionOwner;
-  readonly #stop = new AbortController(); // aborts when the client closes
-  readonly #servers: string[] = [];
-  #stopError: MqttError | undefined;
+  #stopError: MqttError | undefined; // the client closes, for this
   #transport: Transport | undefined;
   #closing: Promise<void> | undefined; // of the last transport
   #closeCode: number | undefined;
   #textCame = false;
-  #ended: ((ending: Ending) => void) | undefined;
+  #over: (ending: Ending) => void = () => {};
   #onlineSince: number | undefined;
   #everOnline = false;
-  #wake: (() => void) | undefined;
-  #opening: (Deferred & { promise: Promise<void> }) | undefined;
+  #wake: () => unknown = () => {};
+  #opening: (Settlers & { promise: Promise<void> }) | undefined;
   #running: Promise<void> | undefined;
-  #reauthentication: Deferred | undefined;
+  #reauthentication: Settlers | undefined;
 
   constructor(engine: Engine<Filter>, settings: Settings, options: ConnectOptions, owner: ConnectionOwner) {
     this.#engine = engine;
@@ -111,9 +111,8 @@ export class Connection implements ConnectionEvents {
   /** Resolves with the first CONNACK. */
   start(): Promise<void> {
     if (!this.#opening) {
-      const opening = { promise: Promise.resolve(), resolve: () => {}, reject: (_: Error) => {} };
+      const opening = {} as Settlers & { promise: Promise<void> };
       opening.promise = new Promise((resolve, reject) => Object.assign(opening, { resolve, reject }));
-      opening.promise.catch(() => {});
       this.#opening = opening;
       this.#running = this.#run();
     }
@@ -125,125 +124,131 @@ export class Connection implements ConnectionEvents {
    *
    * @throws TypeError, RangeError for what DISCONNECT may not say
    */
-  stop(error: MqttError, { reasonCode = 0, properties = {} }: CloseOptions = {}): Promise<void> {
-    if (this.state === "closed" || this.#stopError) return this.#running ?? Promise.resolve();
-    // No session is left behind that nobody will come back to (5.0 §3.14.2.2.2).
-    const bytes = encodeProperties({ sessionExpiryInterval: 0, ...properties }, Packet.DISCONNECT);
-    checkInteger("reasonCode", reasonCode, 0, 0xff);
-    if (this.#engine.disconnect(reasonCode, bytes) > 0) throw new RangeError("DISCONNECT may not say this (5.0 §3.14.2)");
-    this.#stopError = error;
-    this.#engine.halt();
-    this.#stop.abort(error);
-    this.#wake?.();
-    return (this.#running ??= this.#finish(error));
+  stop(error: MqttError, { reasonCode = 0, properties }: CloseOptions = {}): Promise<void> {
+    if (!this.#stopError && this.state !== "closed") {
+      // No session is left behind that nobody will come back to (5.0 §3.14.2.2.2).
+      const bytes = encodeProperties({ sessionExpiryInterval: 0, ...properties }, Packet.DISCONNECT);
+      if (this.#engine.disconnect(checkInteger("reasonCode", reasonCode, 0, 0xff), bytes) > 0) {
+        throw new RangeError("DISCONNECT may not say this (5.0 §3.14.2)");
+      }
+      this.#stopError = error;
+      this.#engine.halted = true;
+      this.#wake();
+      this.#running ??= this.#finish(error);
+    }
+    return this.#running!;
   }
 
   // ---- attempts ----
 
   async #run(): Promise<void> {
     const { reconnect, urls } = this.#settings;
-    const round = typeof urls === "function" ? 1 : urls.length;
     const unlisten = onWake(() => {
       this.#engine.schedule(); // time-outs may have passed in a sleep
-      this.#wake?.();
+      this.#wake();
     });
     let failures = 0; // rounds without a connection that stayed up
-    let attempt = 0; // since there was a connection
-    let server = 0;
+    let attempt = 0; // 0 is the first of all; from 1 since there was a connection
+    let server = 0; // which URL is next
+    let tried = 0; // URLs of this round
+    let error: MqttError;
     this.#change({ state: "connecting" });
     for (;;) {
-      const { error, final, again, upFor } = await this.#attempt(server, attempt);
-      if (final || this.#stopError) return unlisten(), this.#finish(this.#stopError ?? error);
-      if (again) continue;
+      const ending = await new Promise<Ending>((resolve) => {
+        this.#over = resolve;
+        // What url() and credentials() wait for may never come.
+        this.#wake = () => this.#stopError && !this.#transport && resolve({ error: this.#stopError });
+        this.#attempt(server, attempt).catch((cause: unknown) => {
+          const detail = `url(), credentials() or the WebSocket failed: ${String(cause)}`;
+          const mqttError = cause instanceof MqttError ? cause : new MqttError("NETWORK_ERROR", { phase: "open", detail, cause });
+          resolve({ error: mqttError, final: mqttError.code === "UNSUPPORTED" });
+        });
+      });
+      error = ending.error;
+      if (ending.final || this.#stopError) break;
+      if (ending.again) continue;
       this.#owner.report(error);
-      if (upFor === undefined) {
+      attempt++;
+      if (ending.upFor === undefined) {
         server++;
-        attempt++;
+        tried++;
       } else {
-        server %= round; // the same once more
-        attempt = 0;
-        if (upFor >= STABLE) failures = 0;
+        attempt = 1;
+        tried = 0; // and the same URL once more
+        if (ending.upFor >= STABLE) failures = 0;
       }
-      if (attempt % round > 0) continue;
-      if (!reconnect || !(this.#everOnline || reconnect.initial)) return unlisten(), this.#finish(error);
-      await this.#pause(failures++, attempt + 1, error);
+      if (tried % urls.length > 0) continue;
+      if (!reconnect || !(this.#everOnline || reconnect.initial)) break;
+      const { min, max, factor } = reconnect;
+      // A random part of a time that grows, so that not all clients come back at once.
+      await this.#pause(Math.random() * Math.min(max, min * factor ** failures++), attempt, error);
+      if (this.#stopError) break;
     }
+    unlisten();
+    await this.#finish(this.#stopError ?? error);
   }
 
-  /** Resolves when the attempt has failed, or the connection that came of it has ended. */
-  async #attempt(server: number, attempt: number): Promise<Ending> {
-    const { urls, protocols, connectTimeout: timeout } = this.#settings;
-    const { signal } = this.#stop;
-    try {
-      const url = typeof urls === "function" ? readUrl(await abortable(urls(attempt), signal)) : urls[server % urls.length]!;
-      await this.#setCredentials();
-      this.#log("open", { url: url.origin + url.pathname, attempt });
-      let ending: Promise<Ending> | undefined;
-      const opened = (transport: Transport) => (ending = this.#use(transport, url.href));
-      await Transport.open(url.href, { protocols, WebSocket: this.#options.WebSocket, timeout, signal, opened });
-      return await ending!;
-    } catch (cause) {
-      if (cause instanceof MqttError) return { error: cause, final: cause.code === "UNSUPPORTED" };
-      return { error: new MqttError("NETWORK_ERROR", { phase: "open", detail: `url() or credentials() failed: ${String(cause)}`, cause }) };
-    }
-  }
-
-  async #setCredentials(): Promise<void> {
-    const { credentials } = this.#options;
-    const given = typeof credentials === "function" ? await abortable(credentials(), this.#stop.signal) : credentials;
-    const { username, password } = given ?? {};
-    this.#engine.setBytes(BytesOption.username, username === undefined ? undefined : copyBytes("username", username));
-    this.#engine.setBytes(BytesOption.password, password === undefined ? undefined : copyBytes("password", password));
-  }
-
-  #use(transport: Transport, url: string): Promise<Ending> {
-    this.#transport = transport;
+  /** Opens a WebSocket. How that ends, or the connection that comes of it, is told to #over. */
+  async #attempt(server: number, attempt: number): Promise<void> {
+    const { urls, protocols, connectTimeout } = this.#settings;
+    const { credentials, WebSocket: given } = this.#options;
+    const index = server % urls.length;
+    const url = readUrl(await urls[index]!(attempt));
+    const { username, password } = (typeof credentials === "function" ? await credentials() : credentials) ?? {};
+    const constructor = given ?? (await findWebSocket());
+    if (this.#stopError) return;
+    const engine = this.#engine;
+    engine.setBytes(BytesOption.username, username === undefined ? undefined : copyBytes("username", username));
+    engine.setBytes(BytesOption.password, password === undefined ? undefined : copyBytes("password", password));
+    this.#log("open", { url: url.origin + url.pathname, attempt });
     this.#closeCode = undefined;
     this.#textCame = false;
-    this.counters.connections++;
-    return new Promise((resolve) => {
-      this.#ended = resolve;
-      transport.onmessage = (bytes) => {
-        this.counters.bytesReceived += bytes.length;
-        this.#engine.receive(bytes);
-      };
-      transport.onclose = (code, textCame) => {
+    const transport = new Transport(constructor, given !== undefined, url.href, protocols, connectTimeout, {
+      opened: () => {
+        this.connections++;
+        const error = engine.opened(Math.min(index, SERVERS), (bytes) => {
+          this.bytesSent += bytes.length;
+          transport.send(bytes);
+        });
+        if (error > 0) this.#end({ error: new MqttError(errorCode(error), { phase: "connect" }), final: true });
+      },
+      received: (bytes) => {
+        this.bytesReceived += bytes.length;
+        engine.receive(bytes);
+      },
+      textReceived: () => {
+        this.#textCame = true;
+        engine.lost();
+      },
+      failed: (error) => this.#end({ error }),
+      closed: (code) => {
         this.#closeCode = code;
-        this.#textCame = textCame;
-        this.#engine.lost();
-      };
-      const send = (bytes: Uint8Array<ArrayBuffer>) => {
-        this.counters.bytesSent += bytes.length;
-        transport.send(bytes);
-      };
-      if (!this.#servers.includes(url)) this.#servers.push(url);
-      const number = this.#engine.opened(Math.min(this.#servers.indexOf(url), SERVERS - 1), { send });
-      if (number > 0) this.#over({ error: new MqttError(errorCode(number), { phase: "connect" }), final: true });
+        engine.lost();
+      },
     });
+    this.#transport = transport;
   }
 
-  /** Waits before the next round: a random part of a time that grows, so that not all clients come back at once. */
-  async #pause(failures: number, attempt: number, reason: MqttError): Promise<void> {
-    const { min, max, factor } = this.#settings.reconnect!;
-    const retryAt = Math.ceil(Date.now() + Math.random() * Math.min(max, min * factor ** failures));
-    const waiting: State = this.#everOnline ? "reconnecting" : "connecting";
-    let shown: State = "connecting";
+  /** Waits before the next round, and for the network. */
+  async #pause(ms: number, attempt: number, reason: MqttError): Promise<void> {
+    const retryAt = Math.ceil(Date.now() + ms);
     const show = (state: State) => {
-      if (state !== shown) this.#change({ state, attempt, retryAt, reason });
-      shown = state;
+      // Before the first connection there is none to be had back.
+      const shown = state === "reconnecting" && !this.#everOnline ? "connecting" : state;
+      if (shown !== this.state) this.#change({ state: shown, attempt, retryAt, reason });
     };
     await new Promise<void>((resolve) => {
       const check = () => {
-        if (!this.#stopError && (Date.now() < retryAt || isOffline())) return show(isOffline() ? "offline" : waiting);
+        const offline = isOffline();
+        if (!this.#stopError && (offline || Date.now() < retryAt)) return show(offline ? "offline" : "reconnecting");
         clearTimeout(timer);
-        this.#wake = undefined;
         resolve();
       };
+      const timer = setTimeout(check, ms + 1);
       this.#wake = check; // the platform may tell earlier than the timer, which sleeps with the machine
-      const timer = setTimeout(check, retryAt - Date.now() + 1);
       check();
     });
-    if (!this.#stopError) show(waiting);
+    if (!this.#stopError) show("reconnecting");
   }
 
   async #finish(error: MqttError): Promise<void> {
@@ -251,6 +256,7 @@ export class Connection implements ConnectionEvents {
     this.#change(error.code === "CLIENT_CLOSED" ? { state: "closed" } : { state: "closed", reason: error });
     this.#owner.ended(error);
     this.#opening?.reject(error);
+    this.#closing ??= this.#transport?.close();
     await this.#closing;
   }
 
@@ -264,20 +270,23 @@ export class Connection implements ConnectionEvents {
     this.#opening!.resolve();
   }
 
-  closed({ error: number, reason, fault, flags, properties }: Closed): void {
+  closed({ error, reason, fault, flags, properties }: Closed): void {
     const online = this.#onlineSince !== undefined;
-    const code = !this.#textCame ? errorCode(number) : online ? "PROTOCOL_ERROR" : "NOT_MQTT";
-    const error = new MqttError(code, {
-      phase: online ? "session" : "connect",
-      reasonCode: (RETURN_CODES[reason] ?? reason) || undefined,
-      reasonString: parseProperties(properties).reasonString,
-      closeCode: this.#closeCode,
-      detail: this.#textCame ? "it sent text, where MQTT is binary (5.0 §6.0)" : faultText(fault),
+    const text = this.#textCame;
+    this.#end({
+      error: new MqttError(!text ? errorCode(error) : online ? "PROTOCOL_ERROR" : "NOT_MQTT", {
+        phase: online ? "session" : "connect",
+        reasonCode: (RETURN_CODES[reason] ?? reason) || undefined,
+        reasonString: parseProperties(properties).reasonString,
+        closeCode: this.#closeCode,
+        detail: text ? "it sent text, but MQTT is binary" : faultText(fault),
+      }),
+      final: (flags & ClosedFlag.final) !== 0,
+      again: (flags & ClosedFlag.again) !== 0 && !text,
     });
-    this.#over({ error, final: (flags & ClosedFlag.final) !== 0, again: (flags & ClosedFlag.again) !== 0 && !this.#textCame });
   }
 
-  #over(ending: Ending): void {
+  #end(ending: Ending): void {
     if (this.#onlineSince !== undefined) ending.upFor = performance.now() - this.#onlineSince;
     this.#onlineSince = undefined;
     this.#closing = this.#transport?.close();
@@ -285,7 +294,7 @@ export class Connection implements ConnectionEvents {
     this.#reauthentication?.reject(ending.error);
     this.#reauthentication = undefined;
     this.#owner.lost(ending.error);
-    this.#ended?.(ending);
+    this.#over(ending);
   }
 
   flushed(): void {
@@ -294,34 +303,32 @@ export class Connection implements ConnectionEvents {
 
   // ---- enhanced authentication (5.0 §4.12) ----
 
-  authentication(reason: number, bytes: Uint8Array): void {
+  async authentication(reason: number, bytes: Uint8Array): Promise<void> {
     if (reason !== CONTINUE) {
       this.#reauthentication?.resolve();
       this.#reauthentication = undefined;
       return;
     }
-    const { authenticationData } = parseProperties(bytes);
-    void this.#answer(authenticationData);
-  }
-
-  async #answer(data: Uint8Array | undefined): Promise<void> {
     const transport = this.#transport;
     try {
-      const answer = await this.#options.authentication?.next?.(data);
-      if (transport !== this.#transport) return; // an answer to a connection that is gone
-      this.#engine.authenticate(CONTINUE, answer === undefined ? NO_BYTES : copyBytes("authentication data", answer));
+      const answer = await this.#options.authentication!.next?.(parseProperties(bytes).authenticationData);
+      if (transport === this.#transport) this.#authenticate(CONTINUE, answer);
     } catch (cause) {
-      const error = new MqttError("CANCELLED", { phase: "connect", detail: "authentication.next() failed", cause });
-      void this.stop(error);
+      void this.stop(new MqttError("CANCELLED", { phase: "connect", detail: "authentication.next() failed", cause }));
     }
+  }
+
+  #authenticate(reason: number, data: Authentication["data"]): number {
+    return this.#engine.authenticate(reason, data === undefined ? NO_BYTES : copyBytes("authentication data", data));
   }
 
   /** Resolves when the server has accepted it. */
   reauthenticate(): Promise<void> {
-    const { data } = this.#options.authentication ?? {};
-    const number = this.#engine.authenticate(REAUTHENTICATE, data === undefined ? NO_BYTES : copyBytes("authentication.data", data));
-    if (number > 0) return Promise.reject(new MqttError(errorCode(number), { phase: "session" }));
-    return new Promise((resolve, reject) => (this.#reauthentication = { resolve, reject }));
+    return new Promise((resolve, reject) => {
+      const error = this.#authenticate(REAUTHENTICATE, this.#options.authentication?.data);
+      if (error > 0) reject(new MqttError(errorCode(error), { phase: "session" }));
+      else this.#reauthentication = { resolve, reject };
+    });
   }
 
   // ---- telling ----
@@ -332,17 +339,7 @@ export class Connection implements ConnectionEvents {
     this.#owner.stateChanged(change);
   }
 
-  #log(event: LogRecord["event"], details: Record<string, unknown>): void {
+  #log(event: string, details: object): void {
     this.#options.log?.({ event, time: Date.now(), ...details });
   }
-}
-
-/** The promise, or a rejection when the signal aborts first. */
-function abortable<Value>(value: Value | Promise<Value>, signal: AbortSignal): Promise<Value> {
-  return new Promise((resolve, reject) => {
-    const abort = () => reject(signal.reason as Error);
-    if (signal.aborted) return abort();
-    signal.addEventListener("abort", abort, { once: true });
-    Promise.resolve(value).then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
-  });
 }

@@ -18,31 +18,26 @@ export interface ErrorDetails {
   cause?: unknown;
 }
 
-// Trying the same thing again may help.
-const RETRIABLE = new Set<ErrorCode>([
-  "CONNECT_TIMEOUT", "KEEPALIVE_TIMEOUT", "ACK_TIMEOUT", "CONNECTION_LOST", "SERVER_DISCONNECTED", "SESSION_LOST",
-  "QUEUE_FULL", "PACKET_IDENTIFIERS_EXHAUSTED", "DROPPED", "NETWORK_ERROR", "TIMEOUT",
-]);
-// Server unavailable, busy or shutting down; message or connection rate, quota, receive maximum; unspecified (5.0 §2.4).
-const RETRIABLE_REASONS = new Set([0x80, 0x83, 0x88, 0x89, 0x8b, 0x93, 0x96, 0x97, 0x9f, 0xa0]);
+// Trying the same thing again may help …
+const RETRIABLE = /TIMEOUT|LOST|DISCONNECTED|FULL|EXHAUSTED|DROPPED|NETWORK/;
+// … unless the server has said why not: unspecified, implementation, unavailable, busy, receive maximum, rates, quota.
+const RETRIABLE_REASONS = [0x80, 0x83, 0x88, 0x89, 0x8b, 0x93, 0x96, 0x97, 0x9f, 0xa0];
 
-/** The name that 5.0 §2.4 gives to a reason code, for people: `Not authorized (0x87)`. */
-export function reasonText(code: number): string {
-  const number = `0x${code.toString(16).toUpperCase().padStart(2, "0")}`;
-  const name = REFUSALS[code - 0x80];
-  return name ? `${name} (${number})` : `reason code ${number}`;
-}
-
-/** What is wrong with a packet, by the number of the core's fault: in words, with the section of 5.0. */
-export function faultText(fault: number): string | undefined {
-  const [text, section] = FAULTS[fault] ?? [];
-  return fault > 0 && text ? `${text} (5.0 §${section})` : undefined;
-}
+const errors = () => ERRORS.split("|");
 
 /** The code of an error that the core names by its number. */
 export function errorCode(number: number): ErrorCode {
-  const code = ERRORS[number]?.[0];
-  return code === undefined || code === "NONE" ? "UNSUPPORTED" : code;
+  return errors()[number]!.split("=")[0] as ErrorCode;
+}
+
+/** What is wrong with a packet, by the number of the core's fault. */
+export function faultText(fault: number): string | undefined {
+  return fault > 0 ? FAULTS.split("|")[fault] : undefined;
+}
+
+/** The name that 5.0 §2.4 gives to a reason code: `Not authorized (0x87)`. */
+function reasonText(code: number): string {
+  return `${REFUSALS.split("|")[code - 0x80] ?? "reason code"} (0x${code.toString(16).toUpperCase().padStart(2, "0")})`;
 }
 
 /** The only error that the client rejects with; mistakes in arguments are `TypeError` and `RangeError`. */
@@ -52,29 +47,26 @@ export class MqttError extends Error {
   /** What was under way. */
   readonly phase: Phase;
   /** The server's reason code (5.0 §2.4; of 3.1.1 the return code in CONNACK or SUBACK), where it gave one. */
-  readonly reasonCode?: number;
+  readonly reasonCode: number | undefined;
   /** The server's explanation (5.0 Reason String), where it gave one. */
-  readonly reasonString?: string;
+  readonly reasonString: string | undefined;
   /** The close code of the WebSocket (RFC 6455 §7.4), where that was closed. */
-  readonly closeCode?: number;
+  readonly closeCode: number | undefined;
   /** Whether the same call may succeed later, with nothing changed. */
   readonly retriable: boolean;
 
   /** @internal */
   constructor(code: ErrorCode, details: ErrorDetails) {
     const { phase, reasonCode, reasonString, closeCode, detail, cause } = details;
-    const parts = [ERRORS.find((row) => row[0] === code)![1]];
-    if (reasonCode !== undefined && reasonCode > 0) parts.push(reasonText(reasonCode));
-    if (detail) parts.push(detail);
-    if (reasonString) parts.push(reasonString);
-    if (closeCode !== undefined) parts.push(`WebSocket close code ${closeCode}`);
-    super(parts.join(": "), cause === undefined ? undefined : { cause });
+    const meaning = errors().find((row) => row.startsWith(`${code}=`))!.slice(code.length + 1);
+    const closing = closeCode && `WebSocket close code ${closeCode}`;
+    super([meaning, reasonCode && reasonText(reasonCode), detail, reasonString, closing].filter(Boolean).join(": "), { cause });
     this.name = "MqttError";
     this.code = code;
     this.phase = phase;
-    if (reasonCode !== undefined) this.reasonCode = reasonCode;
-    if (reasonString !== undefined) this.reasonString = reasonString;
-    if (closeCode !== undefined) this.closeCode = closeCode;
-    this.retriable = reasonCode === undefined || reasonCode < 0x80 ? RETRIABLE.has(code) : RETRIABLE_REASONS.has(reasonCode);
+    this.reasonCode = reasonCode;
+    this.reasonString = reasonString;
+    this.closeCode = closeCode;
+    this.retriable = reasonCode && reasonCode >= 0x80 ? RETRIABLE_REASONS.includes(reasonCode) : RETRIABLE.test(code);
   }
 }

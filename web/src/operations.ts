@@ -2,6 +2,7 @@ import type { Outcomes } from "./engine/records.js";
 import { errorCode, MqttError, type ErrorCode, type Phase } from "./errors.js";
 import type { PubackProperties } from "./generated/properties.js";
 import { parseProperties } from "./properties.js";
+import { onAbort } from "./signal.js";
 
 /** What became of a message. QoS 0 has no answer of the server: it counts as success when the socket has it. */
 export interface PublishResult {
@@ -22,6 +23,8 @@ interface Settlers<Result> {
 
 interface Operation extends Settlers<Answer> {
   phase: Phase;
+  /** Takes back the listener of a signal. */
+  release: (() => void) | undefined;
 }
 
 /** The QoS 0 messages of one turn: they go to the socket together, and share a promise. */
@@ -60,22 +63,12 @@ export class Operations implements Outcomes {
   wait(phase: Phase, signal?: AbortSignal): Promise<Answer> {
     return new Promise((resolve, reject) => {
       const number = this.#free.pop() ?? this.#operations.length;
+      const operation: Operation = (this.#operations[number] = { phase, resolve, reject, release: undefined });
       this.#count++;
-      if (!signal) {
-        this.#operations[number] = { phase, resolve, reject };
-        return;
-      }
-      const abort = () => {
+      operation.release = onAbort(signal, (cause) => {
         this.cancel(number);
-        this.#take(number, this.#cancelled)?.reject(new MqttError("CANCELLED", { phase, cause: signal.reason }));
-      };
-      const done = () => signal.removeEventListener("abort", abort);
-      signal.addEventListener("abort", abort);
-      this.#operations[number] = {
-        phase,
-        resolve: (answer) => (done(), resolve(answer)),
-        reject: (error) => (done(), reject(error)),
-      };
+        this.#take(number, this.#cancelled)?.reject(new MqttError("CANCELLED", { phase, cause }));
+      });
     });
   }
 
@@ -90,6 +83,7 @@ export class Operations implements Outcomes {
     this.#operations[number] = undefined;
     free.push(number);
     this.#count--;
+    operation.release?.();
     this.#checkIdle();
     return operation;
   }

@@ -133,7 +133,7 @@ export interface ConnectOptions {
 
 /** Options, checked, as the client uses them. */
 export interface Settings {
-  urls: readonly URL[] | UrlFunction;
+  urls: readonly UrlFunction[];
   clientId: string;
   protocols: readonly string[];
   reconnect: Required<Reconnect> | undefined;
@@ -181,8 +181,8 @@ export function readOptions(url: ServerUrl, options: ConnectOptions): Settings {
       throw new MqttError("UNSUPPORTED", { phase: "open", detail: `the option ${name} is not there yet` });
     }
   }
-  const urls = typeof url === "function" ? url : [url].flat().map(readUrl);
-  if (urls.length === 0 && typeof urls !== "function") throw new TypeError("at least one URL is needed");
+  const urls = typeof url === "function" ? [url] : [url].flat().map(readUrl).map((one) => () => one);
+  if (urls.length === 0) throw new TypeError("at least one URL is needed");
   const clientId = options.clientId ?? randomName();
   const { connectTimeout = 10_000, reconnect = {}, queue = {}, protocols = "mqtt" } = options;
   const settings: Settings = {

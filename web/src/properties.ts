@@ -11,47 +11,6 @@ const LARGEST = [0xff, 0xffff, 0xffffffff, 268_435_455]; // by Form, of those th
 let rowsByName: Map<string, Row> | undefined;
 let rowsById: (Row | undefined)[] | undefined;
 
-/**
- * The wire form of properties (5.0 §2.2.2), without their length in front.
- *
- * @param except names that are not written: they go another way
- * @throws TypeError for a name that the packet may not bear, or a value of the wrong type; RangeError for one out of range
- */
-export function encodeProperties(properties: Properties | undefined, packet: Packet, except = ""): Uint8Array {
-  if (properties === undefined) return NO_BYTES;
-  rowsByName ??= new Map(PROPERTIES.map((row) => [row[1], row]));
-  const writer = new Writer();
-  for (const [name, value] of Object.entries(properties)) {
-    if (value === undefined || name === except) continue;
-    const row = rowsByName.get(name);
-    if (!row || !(row[4] & (1 << packet))) throw new TypeError(`"${name}" is no property of this packet`);
-    const repeats = (row[3] & Rule.repeat) !== 0 && Array.isArray(value);
-    for (const one of repeats ? (value as unknown[]) : [value]) {
-      writer.number(row[0], 1);
-      writeValue(writer, row, one);
-    }
-  }
-  return writer.done();
-}
-
-function writeValue(writer: Writer, [, name, form, rules]: Row, value: unknown): void {
-  switch (form) {
-    case Form.text:
-      return writer.text(name, value);
-    case Form.data:
-      return writer.data(name, value);
-    case Form.pair: {
-      if (!Array.isArray(value) || value.length !== 2) throw new TypeError(`${name} must be [name, value] pairs`);
-      writer.text(name, value[0]);
-      return writer.text(name, value[1]);
-    }
-  }
-  const largest = rules & Rule.boolean ? 1 : LARGEST[form]!;
-  const number = checkInteger(name, typeof value === "boolean" ? Number(value) : value, rules & Rule.nonzero ? 1 : 0, largest);
-  if (form === Form.variable) writer.variable(number);
-  else writer.number(number, 1 << form);
-}
-
 /** @throws TypeError if `value` is no number, RangeError if it is no integer in the range */
 export function checkInteger(name: string, value: unknown, least: number, most: number): number {
   if (typeof value !== "number") throw new TypeError(`${name} must be a number`);
@@ -59,72 +18,47 @@ export function checkInteger(name: string, value: unknown, least: number, most: 
   throw new RangeError(`${name} must be an integer from ${least} to ${most}, not ${value}`);
 }
 
-class Writer {
-  #bytes = new Uint8Array(256);
-  #length = 0;
+/**
+ * The bytes of a text, an ArrayBuffer or a view of one, without a copy; those of a text are good until the next is encoded.
+ *
+ * @throws TypeError for anything else, and for a detached buffer
+ */
+export function toBytes(name: string, value: unknown): Uint8Array<ArrayBuffer> {
+  if (typeof value === "string") return encodeText(value);
+  // That of a detached buffer throws a TypeError.
+  if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer as ArrayBuffer, value.byteOffset, value.byteLength);
+  if (/^\[object (Shared)?ArrayBuffer\]$/.test(Object.prototype.toString.call(value))) return new Uint8Array(value as ArrayBuffer);
+  throw new TypeError(`${name} must be a string or binary`);
+}
 
-  #room(size: number): number {
-    const at = this.#length;
-    this.#length += size;
-    if (this.#length > this.#bytes.length) {
-      const larger = new Uint8Array(this.#length * 2);
-      larger.set(this.#bytes);
-      this.#bytes = larger;
+/**
+ * The wire form of properties (5.0 §2.2.2), without their length in front.
+ *
+ * @param except a name that is not written: it goes another way
+ * @throws TypeError for a name that the packet may not bear, or a value of the wrong type; RangeError for one out of range
+ */
+export function encodeProperties(properties: Properties = {}, packet: Packet, except = ""): Uint8Array {
+  const bytes: number[] = [];
+  const number = (value: number, size: number) => {
+    for (let shift = size * 8; shift > 0; ) bytes.push((value >>> (shift -= 8)) & 0xff);
+  };
+  const data = (name: string, value: unknown, form: Form) => {
+    if ((typeof value === "string") !== (form !== Form.data)) throw new TypeError(`${name} must be ${form === Form.data ? "binary" : "a string"}`);
+    const content = toBytes(name, value);
+    if (content.length > 0xffff) throw new RangeError(`${name} must not be longer than 65,535 bytes`);
+    if (form !== Form.data && content.includes(0)) throw new TypeError(`${name} must not contain U+0000`); // 5.0 §1.5.4
+    number(content.length, 2);
+    for (const byte of content) bytes.push(byte);
+  };
+  for (const [name, values] of Object.entries(properties)) {
+    if (values === undefined || name === except) continue;
+    const row = PROPERTIES.find((one) => one[1] === name);
+    if (!row || !(row[4] & (1 << packet))) throw new TypeError(`"${name}" is no property of this packet`);
+    const [identifier, , form, rules] = row;
+    for (const value of (rules & Rule.repeat ? [values].flat() : [values]) as unknown[]) {
     }
-    return at;
   }
-
-  number(value: number, size: number): void {
-    let at = this.#room(size);
-    for (let shift = (size - 1) * 8; shift >= 0; shift -= 8) this.#bytes[at++] = value >>> shift;
-  }
-
-  /** Variable Byte Integer (5.0 §1.5.5). */
-  variable(value: number): void {
-    let rest = value;
-    for (; rest > 0x7f; rest >>>= 7) this.number((rest & 0x7f) | 0x80, 1);
-    this.number(rest, 1);
-  }
-
-  text(name: string, value: unknown): void {
-    if (typeof value !== "string") throw new TypeError(`${name} must be a string`);
-    if (value.includes("\0")) throw new TypeError(`${name} must not contain U+0000`); // 5.0 §1.5.4
-    this.data(name, encodeText(value));
-  }
-
-  data(name: string, value: unknown): void {
-    const bytes = asBytes(value);
-    if (!bytes) throw new TypeError(`${name} must be bytes`);
-    if (bytes.length > 0xffff) throw new RangeError(`${name} must not be longer than 65,535 bytes`);
-    this.number(bytes.length, 2);
-    const at = this.#room(bytes.length);
-    this.#bytes.set(bytes, at);
-  }
-
-  done(): Uint8Array {
-    return this.#bytes.subarray(0, this.#length);
-  }
-}
-
-/** The bytes of an ArrayBuffer or of a view into one, without a copy; undefined for anything else and for a detached one. */
-export function asBytes(value: unknown): Uint8Array | undefined {
-  if (ArrayBuffer.isView(value)) {
-    if (isDetached(value.buffer)) return undefined;
-    return value instanceof Uint8Array ? value : new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
-  }
-  const isBuffer = /^\[object (Shared)?ArrayBuffer\]$/.test(Object.prototype.toString.call(value));
-  return isBuffer && !isDetached(value as ArrayBuffer) ? new Uint8Array(value as ArrayBuffer) : undefined;
-}
-
-/** A detached buffer looks empty, but no view of it can be made. */
-function isDetached(buffer: ArrayBufferLike): boolean {
-  if (buffer.byteLength > 0) return false;
-  try {
-    new Uint8Array(buffer);
-    return false;
-  } catch {
-    return true;
-  }
+  return Uint8Array.from(bytes);
 }
 
 /** Properties from bytes that the core has checked. */

@@ -1,71 +1,39 @@
 /** What happens when more values wait than may. */
 export type Overflow = "drop-oldest" | "drop-newest";
 
-/** What is to be done besides when a value waits, is taken by the loop or dropped, or when the loop asks for the next. */
-export interface Hooks<Value> {
-  kept?: ((value: Value) => void) | undefined;
-  taken?: ((value: Value) => void) | undefined;
-  dropped?: ((value: Value) => void) | undefined;
-  asked?: (() => void) | undefined;
-}
-
-/** Values that are pushed and iterated over: by one loop at a time, each value once. */
-export class Queue<Value> implements AsyncIterableIterator<Value, undefined> {
-  readonly #values: Value[] = [];
-  readonly #waiting: { resolve(result: IteratorResult<Value, undefined>): void; reject(error: unknown): void }[] = [];
-  #ended = false;
-  #error: Error | undefined;
-
-  constructor(
-    private readonly limit = Infinity,
-    private readonly overflow: Overflow = "drop-oldest",
-    private readonly hooks: Hooks<Value> = {},
-  ) {}
+/** Values that are pushed and iterated over, each once. */
+export class Queue<Value> {
+  readonly values: Value[] = [];
+  #wake = () => {};
+  #more: Promise<void> | undefined;
+  #ended: { error: Error | undefined } | undefined;
 
   push(value: Value): void {
-    if (this.#ended) return;
-    const waiting = this.#waiting.shift();
-    if (waiting) {
-      this.hooks.taken?.(value);
-      return waiting.resolve({ value, done: false });
-    }
-    this.hooks.kept?.(value);
-    this.#values.push(value);
-    if (this.#values.length <= this.limit) return;
-    const dropped = this.overflow === "drop-oldest" ? this.#values.shift() : this.#values.pop();
-    this.hooks.dropped?.(dropped!);
+    this.values.push(value);
+    this.#tell();
   }
 
-  /** No value will follow. What waits is still handed out, then the loop ends, or throws `error`. */
+  /** No value will follow. What waits is still handed out, then loops end, or throw `error`. */
   end(error?: Error): void {
-    if (this.#ended) return;
-    this.#ended = true;
-    const waiting = this.#waiting.splice(0);
-    if (waiting.length === 0) this.#error = error;
-    for (const { resolve, reject } of waiting) error ? reject(error) : resolve({ value: undefined, done: true });
+    this.#ended ??= { error };
+    this.#tell();
   }
 
-  /** Takes out all that waits. */
-  clear(): Value[] {
-    return this.#values.splice(0);
+  #tell(): void {
+    this.#more = undefined;
+    this.#wake();
   }
 
-  next(): Promise<IteratorResult<Value, undefined>> {
-    this.hooks.asked?.();
-    if (this.#values.length > 0) {
-      const value = this.#values.shift()!;
-      this.hooks.taken?.(value);
-      return Promise.resolve({ value, done: false });
+  async *loop(): AsyncGenerator<Value, undefined> {
+    for (;;) {
+      if (this.values.length > 0) {
+        yield this.values.shift()!;
+      } else if (this.#ended) {
+        if (this.#ended.error) throw this.#ended.error;
+        return undefined;
+      } else {
+        await (this.#more ??= new Promise((resolve) => (this.#wake = resolve)));
+      }
     }
-    if (this.#ended) {
-      const error = this.#error;
-      this.#error = undefined;
-      return error ? Promise.reject(error) : Promise.resolve({ value: undefined, done: true });
-    }
-    return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
-  }
-
-  [Symbol.asyncIterator](): this {
-    return this;
   }
 }

@@ -1,9 +1,12 @@
 // Ask and answer (5.0 §4.10): questions name a topic of this client, and answers find their question by Correlation Data.
 import type { Client, PublishOptions } from "./client.js";
+import { decodeText } from "./engine/memory.js";
 import { MqttError } from "./errors.js";
 import type { Message } from "./message.js";
 import { randomName } from "./options.js";
+import { NO_BYTES } from "./properties.js";
 import { Queue } from "./queue.js";
+import { onAbort } from "./signal.js";
 
 /** Options of `request()` and `requestMany()`. */
 export interface RequestOptions extends PublishOptions {
@@ -11,14 +14,9 @@ export interface RequestOptions extends PublishOptions {
   timeout?: number;
 }
 
-interface Question {
-  answered(message: Message): void;
-  failed(error: unknown): void;
-}
-
 export class Requests {
   readonly #client: Client;
-  readonly #questions = new Map<string, Question>();
+  readonly #answers = new Map<string, Queue<Message>>(); // by Correlation Data
   #asked = 0;
   #topic = "";
   #subscribed: Promise<unknown> | undefined;
@@ -27,85 +25,64 @@ export class Requests {
     this.#client = client;
   }
 
-  one(topic: string, payload: unknown, options: RequestOptions): Promise<Message> {
-    return new Promise((resolve, reject) => {
-      const stop = this.#ask(topic, payload, options, {
-        answered: (message) => (stop(), resolve(message)),
-        failed: reject,
-      });
-    });
+  async one(topic: string, payload: unknown, options: RequestOptions): Promise<Message> {
+    for await (const answer of this.many(topic, payload, options)) return answer;
+    throw undefined; // never: a loop without an answer throws
   }
 
   async *many(topic: string, payload: unknown, options: RequestOptions): AsyncGenerator<Message, undefined> {
+    const { timeout = 30_000, signal, properties, ...publishing } = options;
+    const key = String(++this.#asked);
     const answers = new Queue<Message>();
     let some = false;
-    const stop = this.#ask(topic, payload, options, {
-      answered: (message) => {
-        some = true;
-        answers.push(message);
-      },
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const wait = () => {
+      clearTimeout(timer);
       // Silence after the last answer is no failure.
-      failed: (error) => answers.end(some && (error as MqttError).code === "TIMEOUT" ? undefined : (error as Error)),
-    });
+      timer = setTimeout(() => answers.end(some ? undefined : new MqttError("TIMEOUT", { phase: "publish", detail: `"${topic}"` })), timeout);
+    };
+    const failed = (error: Error) => answers.end(error);
+    const release = onAbort(signal, (cause) => failed(new MqttError("CANCELLED", { phase: "publish", cause })));
     try {
-      for await (const answer of answers) yield answer;
+      if (this.#client.server && this.#client.server.version < 5) {
+        throw new MqttError("UNSUPPORTED", { phase: "publish", detail: "Response Topic is of MQTT 5.0" });
+      }
+      wait();
+      this.#answers.set(key, answers);
+      this.#subscribe().catch(failed);
+      const correlationData = new TextEncoder().encode(key);
+      const asking = { ...publishing, properties: { ...properties, responseTopic: this.#topic, correlationData } };
+      this.#client.publish(topic, payload, asking).catch(failed);
+      for await (const answer of answers.loop()) {
+        some = true;
+        wait();
+        yield answer;
+      }
     } finally {
-      stop();
+      clearTimeout(timer);
+      release();
+      this.#answers.delete(key);
     }
     return undefined;
   }
 
-  /** Publishes a question. The function that is returned ends it; so does its failure. */
-  #ask(topic: string, payload: unknown, options: RequestOptions, question: Question): () => void {
-    const { timeout = 30_000, signal, properties, ...publishing } = options;
-    const key = String(++this.#asked);
-    const stop = () => {
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", abort);
-      this.#questions.delete(key);
-    };
-    const failed = (error: unknown) => {
-      if (!this.#questions.has(key)) return;
-      stop();
-      question.failed(error);
-    };
-    const abort = () => failed(new MqttError("CANCELLED", { phase: "publish", cause: signal!.reason }));
-    const late = () => failed(new MqttError("TIMEOUT", { phase: "publish", detail: `nobody has answered on "${topic}"` }));
-    let timer = setTimeout(late, timeout);
-    this.#questions.set(key, {
-      answered: (message) => {
-        clearTimeout(timer);
-        timer = setTimeout(late, timeout);
-        question.answered(message);
-      },
-      failed,
-    });
-    signal?.addEventListener("abort", abort);
-    if ((this.#client.server?.version ?? 5) < 5) {
-      failed(new MqttError("UNSUPPORTED", { phase: "publish", detail: "the server speaks 3.1.1, which has no Response Topic" }));
-      return stop;
-    }
-    this.#subscribe().catch(failed);
-    const correlationData = new TextEncoder().encode(key);
-    const asking = { ...publishing, properties: { ...properties, responseTopic: this.#topic, correlationData } };
-    this.#client.publish(topic, payload, asking).catch(failed);
-    return stop;
-  }
-
   /** To the answers; SUBSCRIBE leaves before the question. */
   #subscribe(): Promise<unknown> {
-    if (this.#subscribed) return this.#subscribed;
     this.#topic ||= `${this.#client.server?.responseInformation ?? "tarta/answers"}/${randomName()}`;
-    this.#subscribed = this.#client.subscribe(this.#topic, { qos: 1, params: false }, (message) => {
-      const { correlationData } = message.properties;
-      this.#questions.get(new TextDecoder().decode(correlationData))?.answered(message);
-    });
-    this.#subscribed.catch(() => (this.#subscribed = undefined));
+    this.#subscribed ??= this.#client
+      .subscribe(this.#topic, { qos: 1, params: false }, (message) => {
+        message.detach(); // it may wait for its loop
+        this.#answers.get(decodeText(message.properties.correlationData ?? NO_BYTES))?.push(message);
+      })
+      .catch((error: unknown) => {
+        this.#subscribed = undefined;
+        throw error;
+      });
     return this.#subscribed;
   }
 
   /** The client is closed. */
   finish(error: MqttError): void {
-    for (const { failed } of this.#questions.values()) failed(error);
+    for (const answers of this.#answers.values()) answers.end(error);
   }
 }

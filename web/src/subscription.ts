@@ -2,6 +2,7 @@ import type { Message, QoS } from "./message.js";
 import { parsePattern, type Pattern } from "./patterns.js";
 import { checkInteger } from "./properties.js";
 import { Queue, type Overflow } from "./queue.js";
+import { onAbort } from "./signal.js";
 import type { SubscribeProperties } from "./generated/properties.js";
 
 /** What a handler returns is not waited for; that a promise of it rejects is told as an `error` event. */
@@ -88,62 +89,56 @@ export class Subscription implements AsyncIterable<Message> {
   /** @internal */ readonly manual: boolean;
   /** @internal The number of the last message that was handed out: it comes once, however many of the filters match. */
   last = -1;
-  #ending: Promise<void> | undefined;
   readonly #owner: SubscriptionOwner;
   readonly #handler: Handler | undefined;
-  readonly #options: BufferOptions;
+  readonly #buffer: number;
+  readonly #overflow: Overflow;
   #queue: Queue<Message> | undefined;
-  #current: Message | undefined; // what the loop has in hand
+  #ending: Promise<void> | undefined;
+  #end: [error: Error | undefined] | undefined;
   #release: (() => void) | undefined;
-  #end: { error?: Error | undefined } | undefined;
 
   /** @internal */
-  constructor(
-    owner: SubscriptionOwner, filters: readonly string[], manual: boolean, handler: Handler | undefined, options: BufferOptions,
-  ) {
+  constructor(owner: SubscriptionOwner, filters: readonly string[], options: SubscribeOptions, handler: Handler | undefined) {
+    const { ack, buffer = 1000, overflow = "drop-oldest" } = options;
     this.#owner = owner;
     this.filters = filters;
-    this.manual = manual;
+    this.manual = ack === "manual";
+    this.#buffer = this.manual ? Infinity : buffer;
+    this.#overflow = overflow;
     this.#handler = handler;
-    this.#options = options;
-    if (!handler) this.#queue = this.#newQueue();
-  }
-
-  #newQueue(): Queue<Message> {
-    const { buffer = 1000, overflow } = this.#options;
-    return new Queue(this.manual ? Infinity : buffer, overflow, {
-      kept: (message) => message.detach(),
-      dropped: () => this.#owner.dropped(),
-      taken: (message) => (this.#current = message),
-      asked: () => this.#current?.ack(),
-    });
-  }
-
-  /** The loop is over, and nobody will take what waits for it. @internal */
-  discard(): void {
-    this.#current?.ack();
-    for (const message of this.#queue?.clear() ?? []) message.ack();
+    if (!handler) this.#queue = new Queue();
   }
 
   /** Hands out a message. @internal */
   deliver(message: Message): unknown {
-    this.#queue?.push(message);
+    const queue = this.#queue;
+    if (queue) {
+      message.detach();
+      queue.push(message);
+      if (queue.values.length > this.#buffer) {
+        queue.values[this.#overflow === "drop-oldest" ? "shift" : "pop"]();
+        this.#owner.dropped();
+      }
+    }
     return this.#handler?.(message);
   }
 
   /** Has the subscription end when the signal aborts. @internal */
-  endWith(signal: AbortSignal): void {
-    const abort = () => void this.unsubscribe().catch(() => {});
-    if (signal.aborted) return abort();
-    signal.addEventListener("abort", abort);
-    this.#release = () => signal.removeEventListener("abort", abort);
+  endWith(signal: AbortSignal | undefined): void {
+    this.#release = onAbort(signal, () => void this.unsubscribe().catch(() => {}));
   }
 
   /** Ends the loops over it. @internal */
   finish(error?: Error): void {
-    this.#end ??= { error };
+    this.#end ??= [error];
     this.#queue?.end(error);
     this.#release?.();
+  }
+
+  /** The loop is over, and nobody will take what waits: it must not hold up what came after it. @internal */
+  discard(): void {
+    for (const message of this.#queue?.values.splice(0) ?? []) message.ack();
   }
 
   /**
@@ -157,10 +152,17 @@ export class Subscription implements AsyncIterable<Message> {
   }
 
   /** A loop over the messages. It ends with the subscription or the client, and throws what the client failed with. */
-  [Symbol.asyncIterator](): AsyncIterator<Message, undefined> {
-    this.#queue ??= this.#newQueue();
-    if (this.#end) this.#queue.end(this.#end.error);
-    return this.#queue;
+  async *[Symbol.asyncIterator](): AsyncGenerator<Message, undefined> {
+    const queue = (this.#queue ??= new Queue());
+    if (this.#end) queue.end(this.#end[0]);
+    for await (const message of queue.loop()) {
+      try {
+        yield message;
+      } finally {
+        message.ack(); // where that is asked for
+      }
+    }
+    return undefined;
   }
 
   [Symbol.asyncDispose](): Promise<void> {

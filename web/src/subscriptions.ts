@@ -54,7 +54,7 @@ export interface SubscriptionsOwner {
 export class Subscriptions implements Deliveries<Filter> {
   /** Messages that have arrived, and that were dropped as their loop was too slow. */
   received = 0;
-  droppedCount = 0;
+  dropped = 0;
   /** Gets every message, whatever it matches. */
   onmessage: ((message: Message) => void) | undefined;
   engine!: Engine<Filter>;
@@ -65,7 +65,6 @@ export class Subscriptions implements Deliveries<Filter> {
   readonly #free: number[] = [];
   readonly #retired: number[] = []; // free after the walk: a record that is still to be walked may name them
   #chunkEnd: (() => unknown)[] = [];
-  #halted = false;
 
   constructor(owner: SubscriptionsOwner) {
     this.#owner = owner;
@@ -93,7 +92,7 @@ export class Subscriptions implements Deliveries<Filter> {
     for (const filter of matches) {
       for (const consumer of filter.consumers) {
         const { subscription } = consumer;
-        if (!consumer.active || this.#halted || subscription.last === number) continue;
+        if (!consumer.active || this.engine.halted || subscription.last === number) continue;
         if (flags & MessageFlag.retain && isServed(consumer)) continue;
         subscription.last = number;
         let held: Held | undefined;
@@ -113,7 +112,7 @@ export class Subscriptions implements Deliveries<Filter> {
       }
     }
     holding?.answer(0);
-    if (this.onmessage && !this.#halted) {
+    if (this.onmessage && !this.engine.halted) {
       this.onmessage(
         new Message(topic.name, flags, bytes, at, length, propertyBytes, propertiesAt, propertiesLength, undefined, undefined),
       );
@@ -142,11 +141,6 @@ export class Subscriptions implements Deliveries<Filter> {
     }
   }
 
-  /** From now on no message is handed out. */
-  halt(): void {
-    this.#halted = true;
-  }
-
   // ---- subscribing ----
 
   /** @throws TypeError for a filter that is none (5.0 §4.7) */
@@ -171,7 +165,7 @@ export class Subscriptions implements Deliveries<Filter> {
         if (refused.length === consumers.length) {
           throw new MqttError("SUBSCRIBE_REFUSED", { phase: "subscribe", reasonCode: codes[0], reasonString });
         }
-        if (signal) subscription.endWith(signal);
+        subscription.endWith(signal);
         return subscription;
       },
       (error: MqttError) => {
@@ -195,8 +189,8 @@ export class Subscriptions implements Deliveries<Filter> {
 
   #join(wishes: readonly Wish[], options: SubscribeOptions, handler: Handler | undefined, subscribes: boolean) {
     const subscription = new Subscription(
-      { unsubscribe: (which) => this.#unsubscribe(which), dropped: () => this.droppedCount++ },
-      wishes.map(({ pattern }) => pattern.filter), options.ack === "manual", handler, options,
+      { unsubscribe: (which) => this.#unsubscribe(which), dropped: () => this.dropped++ },
+      wishes.map(({ pattern }) => pattern.filter), options, handler,
     );
     const consumers: Consumer[] = [];
     try {
@@ -339,7 +333,6 @@ export class Subscriptions implements Deliveries<Filter> {
 
   /** The client is closed: all loops end. */
   finish(error: MqttError | undefined): void {
-    this.halt();
     for (const { consumers } of this.#byName.values()) {
       for (const { subscription } of consumers) subscription.finish(error);
     }
@@ -354,8 +347,9 @@ export class Subscriptions implements Deliveries<Filter> {
 function identify(matches: readonly Filter[], bytes: Uint8Array, at: number, length: number): readonly Filter[] {
   const { subscriptionIdentifier } = parseProperties(bytes, at, length);
   const identifiers = [subscriptionIdentifier].flat();
-  const named = matches.filter(({ number, subscribers }) => subscribers === 0 || identifiers.includes(number + 1));
-  return named.length > 0 ? named : matches;
+  const isNamed = ({ number, subscribers }: Filter) => subscribers > 0 && identifiers.includes(number + 1);
+  // Identifiers that are not ours come from a session that another program has begun.
+  return matches.some(isNamed) ? matches.filter((filter) => filter.subscribers === 0 || isNamed(filter)) : matches;
 }
 
 /** Has the consumer had the filter's retained messages, which are sent again for one that came later? */

@@ -1,4 +1,4 @@
-import { MqttError } from "./errors.js";
+import { MqttError, type ErrorCode } from "./errors.js";
 import { inNode } from "./platform.js";
 
 /** Whether this is the build for Node, which may load the package `ws`. */
@@ -25,114 +25,100 @@ export interface WebSocketLike {
   terminate?(): void;
 }
 
-/** How to open a WebSocket. */
-export interface TransportOptions {
-  protocols: readonly string[];
-  WebSocket: WebSocketConstructor | undefined;
-  /** ms until the WebSocket must be open. */
-  timeout: number;
-  signal: AbortSignal;
-  /** Is called as soon as the WebSocket is open: its first message may be on the heels of that. */
-  opened(transport: Transport): void;
+/** What a transport tells. */
+export interface TransportEvents {
+  opened(): void;
+  received(bytes: Uint8Array<ArrayBuffer>): void;
+  /** A text message has come: MQTT is binary (5.0 §6.0). */
+  textReceived(): void;
+  /** It could not be opened. */
+  failed(error: MqttError): void;
+  /** It was open, and is not any more; though nobody here has closed it. */
+  closed(code: number): void;
 }
 
-const OPEN = 1;
-const NORMAL = 1000; // close codes: RFC 6455 §7.4.1
-const UNACCEPTABLE_DATA = 1003;
+const OPEN = 1; // states and close codes: WHATWG WebSockets, RFC 6455 §7.4.1
+const CLOSED = 3;
+const NORMAL = 1000;
 const PATIENCE = 2000; // ms for the server to answer a close
 
-/** An open WebSocket that carries MQTT. */
-export class Transport {
-  onmessage: (bytes: Uint8Array<ArrayBuffer>) => void = () => {};
-  /** The WebSocket is closed, though nobody here has asked for it; `text`: as the server sent a text message. */
-  onclose: (code: number, text: boolean) => void = () => {};
+/** The constructor to use. @throws MqttError `UNSUPPORTED` */
+export async function findWebSocket(): Promise<WebSocketConstructor> {
+  const { WebSocket } = globalThis as { WebSocket?: unknown };
+  if (WebSocket) return WebSocket as WebSocketConstructor;
+  try {
+    if (TARTA_NODE) return (await import("ws")).WebSocket as unknown as WebSocketConstructor;
+  } catch {}
+  throw new MqttError("UNSUPPORTED", { phase: "open", detail: "there is no WebSocket: Node before 22 needs the package ws, or give one as an option" });
+}
 
+/** A WebSocket that carries MQTT. */
+export class Transport {
   readonly #socket: WebSocketLike;
+  readonly #events: TransportEvents;
   readonly #copies: boolean;
-  #closing = false;
+  readonly #timer: ReturnType<typeof setTimeout>;
+  #problem: MqttError | undefined;
+  #open = false;
+  #silent = false; // nothing more is told
   #closed: (() => void) | undefined;
 
-  private constructor(socket: WebSocketLike, native: boolean) {
-    this.#socket = socket;
-    this.#copies = !native;
+  /**
+   * Begins to open it.
+   *
+   * @param given the application's constructor, where it has given one
+   * @param timeout ms, 0 for none
+   * @throws what the constructor throws, as for `ws:` in a page of `https:`
+   */
+  constructor(
+    constructor: WebSocketConstructor, given: boolean, url: string, protocols: readonly string[], timeout: number, events: TransportEvents,
+  ) {
+    const socket = (this.#socket = new constructor(url, [...protocols]));
+    this.#events = events;
+    // Only a browser's own WebSocket is known to copy what send() is given before it returns.
+    this.#copies = given || inNode();
+    this.#timer = setTimeout(() => this.#fail("CONNECT_TIMEOUT", "the WebSocket did not open"), timeout || 2 ** 31 - 1);
+
+    socket.onopen = () => {
+      if (protocols.length > 0 && !protocols.includes(socket.protocol)) {
+        return this.#fail("NOT_MQTT", `it selected the subprotocol "${socket.protocol}"`);
+      }
+      clearTimeout(this.#timer);
+      this.#open = true;
+      if (!this.#silent) events.opened();
+    };
+    socket.onerror = ({ error, message }: { error?: Error & { code?: string }; message?: string }) => {
+      // Only `ws` tells an answer that is no WebSocket handshake from a line that was never there.
+      const isAnswer = error && /^(HPE_|WS_ERR_|undefined)/.test(String(error.code));
+      const detail = message || "the platform does not say why";
+      this.#problem = new MqttError(isAnswer ? "NOT_MQTT" : "NETWORK_ERROR", { phase: "open", detail, cause: error });
+    };
+    socket.onclose = ({ code }: { code: number }) => {
+      this.#closed?.();
+      if (!this.#open) this.#fail("NETWORK_ERROR", `WebSocket close code ${code}`);
+      else if (!this.#silent) events.closed(code);
+      this.#silent = true;
+    };
     if (socket.on) {
       // Messages of `ws` as Node's buffers: as ArrayBuffers each would be copied.
       socket.binaryType = "nodebuffer";
-      socket.on("message", (data, isBinary) => this.#receive(isBinary ? data : undefined));
+      socket.on("message", (data, isBinary) => this.#receive(isBinary && data));
     } else {
       socket.binaryType = "arraybuffer";
-      socket.onmessage = ({ data }) => this.#receive(typeof data === "string" ? undefined : new Uint8Array(data as ArrayBuffer));
+      socket.onmessage = ({ data }) => this.#receive(typeof data !== "string" && new Uint8Array(data as ArrayBuffer));
     }
   }
 
-  #receive(bytes: Uint8Array<ArrayBuffer> | undefined): void {
-    if (this.#closing) return;
-    if (bytes) {
-      if (bytes.length > 0) this.onmessage(bytes);
-    } else {
-      this.#lost(UNACCEPTABLE_DATA, true); // MQTT comes in binary messages alone (5.0 §6.0)
-      this.#socket.close(NORMAL);
-    }
+  #receive(bytes: Uint8Array<ArrayBuffer> | false): void {
+    if (this.#silent) return;
+    if (!bytes) this.#events.textReceived();
+    else if (bytes.length > 0) this.#events.received(bytes);
   }
 
-  #lost(code: number, text = false): void {
-    if (this.#closing) return;
-    this.#closing = true;
-    this.onclose(code, text);
-  }
-
-  /** Opens a WebSocket. @throws MqttError `NETWORK_ERROR`, `NOT_MQTT`, `CONNECT_TIMEOUT`, `CANCELLED`, `UNSUPPORTED` */
-  static async open(url: string, options: TransportOptions): Promise<void> {
-    const { protocols, timeout, signal } = options;
-    const constructor = options.WebSocket ?? (await platformWebSocket());
-    // Only a browser's own WebSocket is known to copy what send() is given before it returns.
-    const native = !options.WebSocket && !inNode();
-    const fail = (code: "NETWORK_ERROR" | "NOT_MQTT" | "CONNECT_TIMEOUT" | "CANCELLED", detail?: string, more = {}) =>
-      new MqttError(code, { phase: "open", detail, ...more });
-
-    return new Promise((resolve, reject) => {
-      if (signal.aborted) return reject(fail("CANCELLED", undefined, { cause: signal.reason }));
-      let socket: WebSocketLike;
-      try {
-        socket = new constructor(url, [...protocols]);
-      } catch (cause) {
-        return reject(fail("NETWORK_ERROR", (cause as Error).message, { cause })); // as for ws: in a page of https:
-      }
-      const transport = new Transport(socket, native);
-      let problem: MqttError | undefined;
-      let settled = false;
-      const settle = (error?: MqttError) => {
-        if (settled) return;
-        settled = true;
-        clearTimeout(timer);
-        signal.removeEventListener("abort", abort);
-        if (!error) {
-          options.opened(transport);
-          return resolve();
-        }
-        transport.#closing = true;
-        drop(socket);
-        reject(error);
-      };
-      const abort = () => settle(fail("CANCELLED", undefined, { cause: signal.reason }));
-      const timer = setTimeout(() => settle(fail("CONNECT_TIMEOUT", "the WebSocket did not open")), timeout || 2 ** 31 - 1);
-      signal.addEventListener("abort", abort);
-
-      socket.onopen = () => {
-        if (protocols.length === 0 || protocols.includes(socket.protocol)) return settle();
-        settle(fail("NOT_MQTT", `it selected ${socket.protocol ? `the subprotocol "${socket.protocol}"` : "no subprotocol"}`));
-      };
-      socket.onerror = (event: { error?: Error & { code?: string }; message?: string }) => {
-        const cause = event.error;
-        const detail = event.message || cause?.message || "the platform does not tell why: is the server reachable, its certificate valid, the path right?";
-        problem = fail(cause && isNoWebSocket(cause) ? "NOT_MQTT" : "NETWORK_ERROR", detail, { cause });
-      };
-      socket.onclose = ({ code }: { code: number }) => {
-        settle(problem ?? fail("NETWORK_ERROR", undefined, { closeCode: code }));
-        transport.#lost(code);
-        transport.#closed?.();
-      };
-    });
+  #fail(code: ErrorCode, detail: string): void {
+    if (this.#silent) return;
+    this.#drop();
+    this.#events.failed(this.#problem ?? new MqttError(code, { phase: "open", detail }));
   }
 
   /** Sends one WebSocket message; `bytes` may be overwritten when this has returned. */
@@ -145,41 +131,28 @@ export class Transport {
     return this.#socket.bufferedAmount;
   }
 
+  #drop(): void {
+    this.#silent = true;
+    clearTimeout(this.#timer);
+    if (this.#socket.terminate) this.#socket.terminate();
+    else this.#socket.close();
+  }
+
   /** Closes the WebSocket; nothing more is told of it. Resolves when it is closed, or dropped as the server does not answer. */
   close(): Promise<void> {
-    this.#closing = true;
+    if (!this.#open) this.#drop();
+    this.#silent = true;
     return new Promise((resolve) => {
+      if (!this.#open || this.#socket.readyState === CLOSED) return resolve();
       const timer = setTimeout(() => {
-        drop(this.#socket);
+        this.#drop();
         resolve();
       }, PATIENCE);
       this.#closed = () => {
         clearTimeout(timer);
         resolve();
       };
-      if (this.#socket.readyState > 2) return this.#closed();
       this.#socket.close(NORMAL);
     });
   }
-}
-
-function drop(socket: WebSocketLike): void {
-  if (socket.terminate) socket.terminate();
-  else socket.close();
-}
-
-/** Tells an answer that is no WebSocket handshake from a line that was never there; only `ws` lets us know. */
-function isNoWebSocket({ code, message }: { code?: string; message: string }): boolean {
-  return code === undefined ? /^(Unexpected server response|Server sent|Invalid)/.test(message) : /^(HPE_|WS_ERR_)/.test(code);
-}
-
-async function platformWebSocket(): Promise<WebSocketConstructor> {
-  const { WebSocket } = globalThis as { WebSocket?: unknown };
-  if (WebSocket) return WebSocket as WebSocketConstructor;
-  try {
-    if (TARTA_NODE) return (await import("ws")).WebSocket as unknown as WebSocketConstructor;
-  } catch (cause) {
-    throw new MqttError("UNSUPPORTED", { phase: "open", detail: 'Node before version 22 needs the package "ws"', cause });
-  }
-  throw new MqttError("UNSUPPORTED", { phase: "open", detail: "there is no WebSocket; give one as the option WebSocket" });
 }

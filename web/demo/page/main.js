@@ -37,6 +37,8 @@ function connect() {
   client.connect().catch(() => {}); // the state tells
 }
 
+const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1) + (/[.?!]$/.test(text) ? "" : ".");
+
 function inWords({ state, reason, retryAt }) {
   const seconds = Math.max(1, Math.round((retryAt - Date.now()) / 1000));
   const next = retryAt > Date.now() ? `Next attempt in ${seconds} s.` : "Trying again …";
@@ -44,13 +46,13 @@ function inWords({ state, reason, retryAt }) {
     case "online":
       return `Connected to ${broker}, MQTT ${{ 5: "5.0", 4: "3.1.1", 3: "3.1" }[client.server.version]}`;
     case "connecting":
-      return reason ? `No connection to ${broker}: ${reason.message}. ${next}` : `Connecting to ${broker} …`;
+      return reason ? `No connection to ${broker}. ${sentence(reason.message)} ${next}` : `Connecting to ${broker} …`;
     case "reconnecting":
-      return `Connection lost: ${reason.message}. ${next}`;
+      return `Connection lost. ${sentence(reason.message)} ${next}`;
     case "offline":
       return "This device has no network. The page connects as soon as there is one.";
     case "closed":
-      return reason ? `The connection has ended: ${reason.message}.` : "Disconnected.";
+      return reason ? `The connection has ended. ${sentence(reason.message)}` : "Disconnected.";
     default:
       return "Not connected.";
   }
@@ -81,9 +83,9 @@ function tell(text, failed = false) {
   place.toggleAttribute("data-error", failed);
 }
 
-const showError = (error) => tell(error.message, true);
+const showError = (error) => tell(sentence(error.message), true);
 
-const outcome = ["Given to the network", "Acknowledged by the broker", "Delivered to the broker exactly once"];
+const outcome = ["given to the network", "acknowledged by the broker", "with the broker, exactly once,"]; // by QoS
 
 async function publish(topic, payload, options) {
   const begun = performance.now();
@@ -91,7 +93,7 @@ async function publish(topic, payload, options) {
   try {
     // A mistake in the topic is thrown, what the broker or the network do is a rejection.
     await client.publish(topic, payload, options);
-    tell(`${topic}: ${outcome[options.qos].toLowerCase()} after ${(performance.now() - begun).toFixed(1)} ms.`);
+    tell(`${topic}: ${outcome[options.qos]} after ${(performance.now() - begun).toFixed(1)} ms.`);
   } catch (error) {
     showError(error);
   }

@@ -1,13 +1,14 @@
 // A tile for each sensor that tells about itself: its value, the curve of the last readings, and what it can be told.
 
-const READINGS = 60;
+const READINGS = 50;
 const WIDTH = 120; // of the curve's view box
 const HEIGHT = 32;
+const STEP = WIDTH / (READINGS - 1);
+const FLAT = 0.04; // of the value: less than that looks level
 
 const STATUS = { on: "live", off: "switched off", lost: "line lost" };
 
-const inWords = (name) => name.replaceAll("-", " ");
-const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+const inWords = (name) => name.charAt(0).toUpperCase() + name.slice(1).replaceAll("-", " ");
 
 class Tile {
   #numbers = [];
@@ -15,11 +16,11 @@ class Tile {
   constructor(template, sensor, { room, quantity }, tell) {
     this.element = template.content.firstElementChild.cloneNode(true);
     this.element.dataset.sensor = sensor;
-    const name = `${capital(inWords(room))}, ${inWords(quantity)}`;
-    this.#find("h3").textContent = name;
+    this.#find("h3").textContent = inWords(room);
+    this.#find(".quantity").textContent = quantity;
     this.power = this.#find(".power");
     this.cut = this.#find(".cut");
-    this.power.setAttribute("aria-label", `${name}: on`);
+    this.power.setAttribute("aria-label", `${inWords(room)}, ${quantity}: on`);
     this.power.addEventListener("click", () => tell(sensor, this.element.dataset.status === "on" ? "off" : "on"));
     this.cut.addEventListener("click", () => tell(sensor, "cut"));
   }
@@ -43,26 +44,26 @@ class Tile {
     const number = text === "open" ? 1 : text === "closed" ? 0 : Number(text);
     if (Number.isNaN(number)) return;
     this.#numbers = [...this.#numbers, number].slice(-READINGS);
-    const line = curve(this.#numbers);
+    const { line, area } = curve(this.#numbers, text === "open" || text === "closed");
     this.#find(".line").setAttribute("d", line);
-    this.#find(".area").setAttribute("d", `${line}V${HEIGHT}H${WIDTH - (this.#numbers.length - 1) * STEP}Z`);
+    this.#find(".area").setAttribute("d", area);
   }
 }
 
-const STEP = WIDTH / (READINGS - 1);
-
-/** The newest reading is at the right edge. */
-function curve(numbers) {
-  const low = Math.min(...numbers);
-  const range = Math.max(...numbers) - low || 1;
+/** The paths of a curve whose newest reading is at the right edge. */
+function curve(numbers, stepped) {
+  const [low, high] = [Math.min(...numbers), Math.max(...numbers)];
+  const range = Math.max(high - low, FLAT * Math.abs(high)) || 1;
+  const bottom = (low + high - range) / 2;
   const from = WIDTH - (numbers.length - 1) * STEP;
-  return numbers
-    .map((number, index) => {
-      const x = (from + index * STEP).toFixed(1);
-      const y = (HEIGHT - 3 - ((number - low) / range) * (HEIGHT - 6)).toFixed(1);
-      return `${index === 0 ? "M" : "L"}${x} ${y}`;
-    })
-    .join("");
+  const points = numbers.map((number, index) => {
+    const x = (from + index * STEP).toFixed(1);
+    const y = (HEIGHT - 3 - ((number - bottom) / range) * (HEIGHT - 6)).toFixed(1);
+    if (index === 0) return `M${x} ${y}`;
+    return stepped ? `H${x}V${y}` : `L${x} ${y}`;
+  });
+  const line = points.join("");
+  return { line, area: `${line}V${HEIGHT}H${from.toFixed(1)}Z` };
 }
 
 export class Tiles {
@@ -80,9 +81,10 @@ export class Tiles {
     this.#tell = tell;
   }
 
-  /** Whether orders can be given. */
+  /** Whether orders can be given, and what is shown is of now. */
   set enabled(enabled) {
     this.#enabled = enabled;
+    this.#place.toggleAttribute("data-stale", !enabled);
     for (const tile of this.#tiles.values()) this.#enable(tile);
   }
 

@@ -12,10 +12,8 @@ const SLICE = 65_536; // what enters wasm at a time, and the most that leaves as
 const HEAD = 512; // what enters wasm of a PUBLISH that fills a WebSocket message
 const LONGEST_TIMER = 0x7fffffff; // setTimeout takes 31 bits
 
-/** Where output goes. `send` has taken the bytes when it returns: they are a view of wasm memory. */
-export interface Sender {
-  send(bytes: Uint8Array<ArrayBuffer>): void;
-}
+/** Where output goes, one WebSocket message at a time. The bytes are a view of wasm memory, good during the call. */
+export type Send = (bytes: Uint8Array<ArrayBuffer>) => void;
 
 /** A message whose payload comes with later WebSocket messages. The pieces stay outside wasm memory, which cannot shrink. */
 interface Gathering<Match> {
@@ -28,20 +26,21 @@ interface Gathering<Match> {
 
 export class Engine<Match> {
   readonly memory: Memory;
+  /** Set by close(), in a handler too: from then on no message is told or acknowledged. */
+  halted = false;
   readonly #exports: CoreExports;
   readonly #session: number;
   readonly #owner: Owner<Match>;
   readonly #scheduler: Scheduler;
   readonly #topics: Topic<Match>[] = [];
 
-  #sender: Sender | undefined;
+  #output: Send | undefined;
   #chunk = new Uint8Array(0); // the WebSocket message that is being received
   #base = 0; // what the records' offsets count from: in the chunk, …
   #area = 0; // … and in wasm memory
   #gathering: Gathering<Match> | undefined;
   #through: number | undefined; // the last message of the chunk that wants an acknowledgement
   #over: Closed | undefined;
-  #halted = false;
   #late = false; // this turn has received or acknowledged: it ends late
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerAt = Infinity;
@@ -59,8 +58,8 @@ export class Engine<Match> {
   // ---- the transport ----
 
   /** The transport is open: CONNECT leaves. `server` (0–15) names the URL. Returns the number of an error. */
-  opened(server: number, sender: Sender): number {
-    this.#sender = sender;
+  opened(server: number, output: Send): number {
+    this.#output = output;
     this.#over = undefined;
     this.#gathering = undefined;
     const error = this.#exports.transport_opened(this.#session, server, performance.now(), Date.now());
@@ -70,7 +69,7 @@ export class Engine<Match> {
 
   /** The transport closed by itself. */
   lost(): void {
-    this.#sender = undefined;
+    this.#output = undefined;
     this.#step(this.#exports.transport_closed(this.#session, performance.now(), Date.now()));
   }
 
@@ -190,7 +189,7 @@ export class Engine<Match> {
     topic: Topic<Match>, flags: number, bytes: Uint8Array<ArrayBuffer>, at: number, length: number,
     propertyBytes: Uint8Array<ArrayBuffer>, propertiesAt: number, propertiesLength: number, serial: number,
   ): void {
-    if (this.#halted) return;
+    if (this.halted) return;
     if (flags & MessageFlag.acknowledged) this.#through = serial;
     this.#owner.deliveries.message(topic, flags, bytes, at, length, propertyBytes, propertiesAt, propertiesLength, serial);
   }
@@ -226,10 +225,10 @@ export class Engine<Match> {
 
   #send(): boolean {
     const length = this.memory.status(Status.outputLength);
-    if (length === 0 || !this.#sender) return false;
+    if (length === 0 || !this.#output) return false;
     const output = this.memory.status(Status.output);
     for (let at = 0; at < length; at += SLICE) {
-      this.#sender.send(this.memory.view(output + at, Math.min(SLICE, length - at)));
+      this.#output(this.memory.view(output + at, Math.min(SLICE, length - at)));
     }
     this.#exports.sent(this.#session);
     return true;
@@ -237,7 +236,7 @@ export class Engine<Match> {
 
   #end(): void {
     if (this.#send()) this.#owner.connection.flushed();
-    this.#sender = undefined;
+    this.#output = undefined;
     const closed = this.#over!;
     this.#over = undefined;
     this.#owner.connection.closed(closed);
@@ -257,11 +256,6 @@ export class Engine<Match> {
       },
       Math.min(Math.max(deadline - performance.now(), 0), LONGEST_TIMER),
     );
-  }
-
-  /** From now on no message is told or acknowledged; for close() in a handler. */
-  halt(): void {
-    this.#halted = true;
   }
 
   /** No timer from now on. The memory goes with the instance, so late calls do no harm. */

@@ -6,10 +6,7 @@ import { Memory } from "./memory.js";
 /** Where the module comes from, where it is not inside the package: `tarta/slim`. */
 export type WasmSource = string | URL | Response | Promise<Response> | WebAssembly.Module;
 
-/**
- * The module in hexadecimal digits, put in by the build; undefined in `tarta/slim`. Compressed for transport they are a
- * sixth smaller than base64, in which the same bytes look different at every third place.
- */
+/** The module as text, put in by the build (embed.mjs); undefined in `tarta/slim`. */
 declare const TARTA_WASM: string | undefined;
 
 /** One instance of the module. */
@@ -20,14 +17,21 @@ export interface Core {
 
 let compiled: WebAssembly.Module | undefined;
 
+/** Undoes embed.mjs, which says why the module is written so. */
 function embeddedBytes(): Uint8Array<ArrayBuffer> {
-  const digits = TARTA_WASM!;
-  const { fromHex } = Uint8Array as { fromHex?: (digits: string) => Uint8Array<ArrayBuffer> };
-  if (fromHex) return fromHex.call(Uint8Array, digits);
-  const value = (at: number) => (digits.charCodeAt(at) & 15) + (digits.charCodeAt(at) > 57 ? 9 : 0); // 0–9, a–f
-  const bytes = new Uint8Array(digits.length / 2);
-  for (let at = 0; at < bytes.length; at++) bytes[at] = value(at * 2) * 16 + value(at * 2 + 1);
-  return bytes;
+  const text = TARTA_WASM!;
+  const bytes = new Uint8Array(text.length);
+  let length = 0;
+  let at = 0;
+  const digit = () => {
+    const code = text.charCodeAt(at++);
+    return code - (code > 92 ? 36 : 35);
+  };
+  while (at < text.length) {
+    const first = digit();
+    bytes[length++] = first < 89 ? first : first * 91 - 8010 + digit(); // 89 × 91 − 89
+  }
+  return bytes.subarray(0, length);
 }
 
 function instantiate(module: WebAssembly.Module): Core {

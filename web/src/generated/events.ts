@@ -2,7 +2,7 @@
 
 /** The kinds of records that the core hands out: the low byte of a record's first word. */
 export const enum Kind {
-  /** A PUBLISH; the flags' low four bits are those of its fixed header (RETAIN 1, QoS 2|4, DUP 8); flag 64: the payload goes on beyond this WebSocket message, the host gathers it. Words: topic, offset, length; flag 16: + packet identifier, serial; flag 32: + properties. */
+  /** A PUBLISH; the flags' low four bits are those of its fixed header (RETAIN 1, QoS 2|4, DUP 8); flag 64: the payload goes on beyond this WebSocket message, the host gathers it; flag 128: of the filters that match, it is only for those whose number plus 1 is among its Subscription Identifiers. Words: topic, offset, length; flag 16: + packet identifier, serial; flag 32: + properties. */
   message = 1,
   /** The topic number stands for this name from now on. Words: topic, offset, length. */
   topic = 2,

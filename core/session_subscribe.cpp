@@ -1,0 +1,191 @@
+// Subscriptions: what the host asks for, how the server is asked, and what it answers.
+#include "session.hpp"
+#include "topic.hpp"
+
+namespace tarta {
+namespace {
+
+std::uint32_t size32(std::size_t size) { return static_cast<std::uint32_t>(size); }
+
+}  // namespace
+
+// --- asking ----------------------------------------------------------------------------------------------------------
+
+Error Session::request(Stage stage, std::uint32_t operation, std::span<const std::uint32_t> filters, Bytes properties) {
+  if (filters.empty()) return Error::invalid_argument;
+  for (const std::uint32_t filter : filters) {
+    if (!subscriptions_.defined(filter)) return Error::invalid_argument;
+  }
+  Properties checked;
+  const auto where = stage == Stage::suback ? packet_set::SUBSCRIBE : packet_set::UNSUBSCRIBE;
+  // The session itself gives identifiers to subscriptions.
+  const bool valid = checked.check(properties, where) == Fault::none && !checked.has(Property::subscription_identifier);
+  if (!valid) return Error::invalid_argument;
+  Outgoing* const entry = make_outgoing(0, size32(properties.size()), size32(filters.size_bytes()));
+  if (entry == nullptr) return Error::out_of_memory;
+  entry->operation = operation;
+  entry->stage = stage;
+  Writer writer{entry->content()};
+  writer.bytes(properties);
+  std::memcpy(writer.position(), filters.data(), filters.size_bytes());
+  if (stage == Stage::suback) {
+    for (const std::uint32_t filter : filters) subscriptions_.set_state(filter, Subscribed::asked);
+  }
+  requests_.append(entry);
+  fresh_ = true;
+  return Error::none;
+}
+
+Error Session::subscribe(std::uint32_t operation, std::span<const std::uint32_t> filters, Bytes properties) {
+  return request(Stage::suback, operation, filters, properties);
+}
+
+Error Session::unsubscribe(std::uint32_t operation, std::span<const std::uint32_t> filters, Bytes properties) {
+  return request(Stage::unsuback, operation, filters, properties);
+}
+
+// Each filter that the server held, once. The requests are the session's own (operation 0). One filter to a SUBSCRIBE
+// where it gets an identifier; else as many as make a packet of moderate size.
+void Session::resubscribe() {
+  constexpr std::uint32_t enough = 16 * 1024;
+  Buffer<std::uint32_t> filters;
+  std::uint32_t bytes = 0;
+  const auto ask = [&] {
+    if (!filters.empty()) request(Stage::suback, 0, filters, {});
+    filters.clear();
+    bytes = 0;
+  };
+  for (std::uint32_t number = 0; number < subscriptions_.size(); ++number) {
+    if (!subscriptions_.defined(number) || subscriptions_.state(number) != Subscribed::granted) continue;
+    const auto size = static_cast<std::uint32_t>(subscriptions_.filter(number).size()) + 3;
+    if (limits_.subscription_identifiers || bytes + size > enough) ask();
+    filters.push(number);
+    bytes += size;
+  }
+  ask();
+}
+
+// --- sending ---------------------------------------------------------------------------------------------------------
+
+// Wildcards and shared subscriptions that the server does not take are not sent (5.0 §3.2.2.3.11, §3.2.2.3.13).
+Error Session::check_request(const Outgoing& entry) const {
+  if (entry.stage != Stage::suback) return Error::none;
+  for (std::uint32_t i = 0; i < entry.payload_size / 4; ++i) {
+    if (!subscriptions_.defined(entry.filter(i))) continue;
+    const std::string_view filter = subscriptions_.filter(entry.filter(i));
+    if (!limits_.shared && is_shared(filter)) return Error::shared_not_supported;
+    if (!limits_.wildcard && has_wildcard(filter)) return Error::wildcard_not_supported;
+  }
+  return Error::none;
+}
+
+// The filters as a packet bears them. False without memory.
+bool Session::write_filters(const Outgoing& entry, Buffer<std::uint8_t>& filters) const {
+  const PacketType type = entry.stage == Stage::suback ? PacketType::subscribe : PacketType::unsubscribe;
+  for (std::uint32_t i = 0; i < entry.payload_size / 4; ++i) {
+    const std::uint32_t number = entry.filter(i);
+    if (!subscriptions_.defined(number)) continue;
+    FilterItem item{subscriptions_.filter(number), subscriptions_.options(number)};
+    if (version_ != Version::v5) item.options = options::qos(item.options);
+    std::uint8_t* const at = filters.extend(filter_size(item, type));
+    if (at == nullptr) return false;
+    Writer writer{at};
+    write_filter(writer, item, type);
+  }
+  return true;
+}
+
+// A SUBSCRIBE of one filter gives it an identifier, its number plus 1, so that the server says what a message is for
+// (5.0 §3.8.2.1.2). False without memory.
+bool Session::write_request_properties(const Outgoing& entry, Buffer<std::uint8_t>& properties) const {
+  if (entry.stage == Stage::suback && entry.payload_size == 4 && limits_.subscription_identifiers) {
+    const std::uint32_t identifier = entry.filter(0) + 1;
+    std::uint8_t* const at = properties.extend(property_size(Property::subscription_identifier, identifier));
+    if (at == nullptr) return false;
+    Writer writer{at};
+    write_property(writer, Property::subscription_identifier, identifier);
+  }
+  return properties.append(entry.properties());
+}
+
+Error Session::send_request(Outgoing& entry) {
+  if (const Error error = check_request(entry); error != Error::none) return error;
+  Buffer<std::uint8_t> filters, properties;
+  if (!write_filters(entry, filters) || !write_request_properties(entry, properties)) return Error::out_of_memory;
+  if (filters.empty()) return Error::cancelled;
+  entry.id = ids_.allocate(&entry);
+  if (entry.id == 0) return Error::packet_identifiers_exhausted;
+  FilterList packet;
+  packet.type = entry.stage == Stage::suback ? PacketType::subscribe : PacketType::unsubscribe;
+  packet.id = entry.id;
+  packet.filters = filters;
+  packet.properties.check(properties, bit(packet.type));
+  entry.sent = write(packet);
+  return entry.sent ? Error::none : Error::packet_too_large;
+}
+
+void Session::pump_requests() {
+  for (Outgoing* entry = requests_.first(); entry != nullptr;) {
+    Outgoing* const next = entry->next;
+    const Error error = entry->sent ? Error::none : send_request(*entry);
+    if (error == Error::packet_identifiers_exhausted) return;  // until one is free
+    if (error != Error::none) {
+      if (entry->operation != 0) fail(entry->operation, error);
+      ids_.release(entry->id);
+      take_out(requests_, entry);
+    }
+    entry = next;
+  }
+}
+
+// --- answers ---------------------------------------------------------------------------------------------------------
+
+void Session::receive_codes(const FixedHeader& header, Bytes body) {
+  CodeList packet;
+  if (const Fault fault = decode(body, header, version_, packet); fault != Fault::none) return violate(fault);
+  Outgoing* const entry = ids_.find(packet.id);
+  if (entry == nullptr || !entry->sent) return;
+  if (effect_of(entry->stage, packet.type, 0) == Effect::wrong) return violate(Fault::acknowledgement_kind);
+  const bool coded = packet.type == PacketType::suback || version_ == Version::v5;
+  if (coded && packet.codes.size() != entry->payload_size / 4) return violate(Fault::acknowledgement_count);
+  if (packet.type == PacketType::suback) {
+    receive_suback(*entry, packet);
+  } else {
+    receive_unsuback(*entry, packet);
+  }
+  ids_.release(entry->id);
+  take_out(requests_, entry);
+}
+
+void Session::receive_suback(const Outgoing& entry, const CodeList& packet) {
+  const std::uint32_t count = entry.payload_size / 4;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const std::uint32_t filter = entry.filter(i);
+    const bool refused = is_refusal(packet.codes[i]);
+    subscriptions_.set_state(filter, refused ? Subscribed::no : Subscribed::granted);
+    if (refused && entry.operation == 0) records_.add(Event::refused, 0, filter, packet.codes[i]);
+  }
+  if (entry.operation == 0) return;
+  records_.begin(Event::suback);
+  records_.push(entry.operation);
+  records_.push(place(packet.properties));
+  for (const std::uint8_t code : packet.codes) records_.push(code);
+  records_.end();
+}
+
+void Session::receive_unsuback(const Outgoing& entry, const CodeList& packet) {
+  const std::uint32_t count = entry.payload_size / 4;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const bool refused = i < packet.codes.size() && is_refusal(packet.codes[i]);
+    if (!refused) subscriptions_.set_state(entry.filter(i), Subscribed::no);
+  }
+  if (entry.operation == 0) return;
+  if (version_ != Version::v5) return records_.add(Event::done, 0, entry.operation, 0U, 0U, 0U);
+  records_.begin(Event::unsuback);
+  records_.push(entry.operation);
+  records_.push(place(packet.properties));
+  for (const std::uint8_t code : packet.codes) records_.push(code);
+  records_.end();
+}
+
+}  // namespace tarta

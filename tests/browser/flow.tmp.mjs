@@ -1,0 +1,16 @@
+import { launchChromium } from "./chromium.mjs";
+const b=await launchChromium(); const p=await b.newPage({viewport:{width:1280,height:900},colorScheme:"dark"});
+p.on("console",m=>console.log("console:",m.text())); p.on("pageerror",e=>console.log("pageerror:",e.message));
+await p.goto("http://localhost:8080/"); await p.waitForSelector(".tile[data-status=on]"); await p.waitForTimeout(30000);
+await p.click('[data-sensor="kitchen/temperature"] .power'); await p.click('[data-sensor="roof/power"] .cut');
+await p.click('#publish button'); await p.waitForTimeout(700); await p.screenshot({path:"/tmp/stage/b.png",fullPage:true});
+await p.waitForTimeout(4000); console.log(await p.getAttribute('[data-sensor="roof/power"]','data-status'), await p.getAttribute('[data-sensor="kitchen/temperature"]','data-status'));
+await p.fill("[name=topic]","bad/#/topic"); await p.click('#publish button'); await p.waitForTimeout(300); console.log(await p.textContent("#published"));
+await p.click("#connection"); await p.waitForTimeout(300); console.log(await p.textContent("#state-text"));
+await p.fill("[name=topic]","demo/x"); await p.click('#publish button'); await p.waitForTimeout(300); console.log(await p.textContent("#published"));
+await p.click("#connection"); await p.waitForTimeout(1500); console.log(await p.textContent("#state-text"));
+await p.setViewportSize({width:390,height:844}); await p.screenshot({path:"/tmp/stage/c.png",fullPage:true});
+const {execSync}=await import("node:child_process"); const pid=execSync("cat /tmp/stage/demo.pid").toString().trim(); const t=Date.now(); process.kill(+pid,"SIGINT");
+while(true){ try{process.kill(+pid,0)}catch{break} await new Promise(r=>setTimeout(r,20)); } console.log("ended after",Date.now()-t);
+await p.setViewportSize({width:1280,height:900}); await p.waitForTimeout(1500); await p.screenshot({path:"/tmp/stage/d.png"}); console.log(await p.textContent("#state-text"));
+await b.close();

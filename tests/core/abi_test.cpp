@@ -1,0 +1,3 @@
+#include "tarta.h"
+
+#include <doctest/doctest.h>

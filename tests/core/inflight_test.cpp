@@ -1,0 +1,138 @@
+#include "inflight.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "bytes.hpp"
+
+using tarta::Effect;
+using tarta::Outgoing;
+using tarta::OutgoingList;
+using tarta::PacketType;
+using tarta::Stage;
+using tarta::effect_of;
+
+TEST_CASE("in flight: what each acknowledgement does to what waits for it") {
+  CHECK(effect_of(Stage::puback, PacketType::puback, 0) == Effect::complete);
+  CHECK(effect_of(Stage::pubrec, PacketType::pubrec, 0) == Effect::release);
+  CHECK(effect_of(Stage::pubcomp, PacketType::pubrec, 0) == Effect::repeat);
+  CHECK(effect_of(Stage::pubcomp, PacketType::pubcomp, 0) == Effect::complete);
+  CHECK(effect_of(Stage::suback, PacketType::suback, 0) == Effect::complete);
+  CHECK(effect_of(Stage::unsuback, PacketType::unsuback, 0) == Effect::complete);
+}
+
+TEST_CASE("in flight: every other acknowledgement is a protocol error") {
+  struct Right {
+    Stage stage;
+    std::vector<PacketType> acknowledgements;
+  };
+  const Right rights[] = {
+      {Stage::none, {}},
+      {Stage::puback, {PacketType::puback}},
+      {Stage::pubrec, {PacketType::pubrec}},
+      {Stage::pubcomp, {PacketType::pubrec, PacketType::pubcomp}},
+      {Stage::suback, {PacketType::suback}},
+      {Stage::unsuback, {PacketType::unsuback}},
+  };
+  for (const auto& [stage, acknowledgements] : rights) {
+    for (unsigned type = 0; type < 16; ++type) {
+      const auto packet = static_cast<PacketType>(type);
+      const bool right = std::find(acknowledgements.begin(), acknowledgements.end(), packet) != acknowledgements.end();
+      for (const unsigned reason : {0x00U, 0x10U, 0x80U, 0x92U}) {
+        INFO("stage ", static_cast<int>(stage), ", packet type ", type, ", reason ", reason);
+        CHECK((effect_of(stage, packet, static_cast<std::uint8_t>(reason)) != Effect::wrong) == right);
+      }
+    }
+  }
+}
+
+TEST_CASE("in flight: a refusal ends the exchange, a mere remark does not") {
+  CHECK(effect_of(Stage::puback, PacketType::puback, 0x97) == Effect::complete);
+  CHECK(effect_of(Stage::pubrec, PacketType::pubrec, 0x10) == Effect::release);
+  CHECK(effect_of(Stage::pubrec, PacketType::pubrec, 0x7F) == Effect::release);
+  CHECK(effect_of(Stage::pubrec, PacketType::pubrec, 0x80) == Effect::complete);
+  CHECK(effect_of(Stage::pubcomp, PacketType::pubrec, 0x91) == Effect::complete);
+  CHECK(effect_of(Stage::pubcomp, PacketType::pubcomp, 0x92) == Effect::complete);
+}
+
+TEST_CASE("in flight: a message is one block") {
+  Outgoing* const entry = tarta::make_outgoing(3, 2, 5);
+  REQUIRE(entry != nullptr);
+  std::memcpy(entry->content(), "a/b\x01\x02hello", 10);
+  CHECK(entry->topic() == "a/b");
+  CHECK(tarta::hex(entry->properties()) == "01 02");
+  CHECK(tarta::as_text(entry->payload()) == "hello");
+  CHECK(entry->bytes() == 10);
+  CHECK(entry->stage == Stage::none);
+  CHECK(entry->id == 0);
+  CHECK_FALSE(bool{entry->sent});
+  entry->flags = 5;
+  CHECK(entry->qos() == 2);
+  CHECK(entry->retain());
+  entry->flags = 2;
+  CHECK(entry->qos() == 1);
+  CHECK_FALSE(entry->retain());
+  tarta::destroy(entry);
+}
+
+TEST_CASE("in flight: so is a request, with its filter numbers wherever they come to lie") {
+  for (std::uint32_t properties = 0; properties < 5; ++properties) {
+    const std::uint32_t numbers[] = {1, 0xFFFF'FFFF, 77};
+    Outgoing* const entry = tarta::make_outgoing(0, properties, sizeof numbers);
+    REQUIRE(entry != nullptr);
+    std::memcpy(entry->content() + properties, numbers, sizeof numbers);
+    for (std::uint32_t i = 0; i < 3; ++i) CHECK(entry->filter(i) == numbers[i]);
+    tarta::destroy(entry);
+  }
+}
+
+TEST_CASE("in flight: more than 2 GiB is not made") {
+  CHECK(tarta::make_outgoing(65'535, 0xFFFF'FFFF, 0xFFFF'FFFF) == nullptr);
+  CHECK(tarta::make_outgoing(0, 0, 0x7FFF'FFFF) == nullptr);
+}
+
+TEST_CASE("in flight: a list keeps its order and owns what is in it") {
+  OutgoingList list;
+  const auto make = [](std::uint32_t operation) {
+    Outgoing* const entry = tarta::make_outgoing(0, 0, 0);
+    REQUIRE(entry != nullptr);
+    entry->operation = operation;
+    return entry;
+  };
+  const auto operations = [&] {
+    std::vector<std::uint32_t> forwards, backwards;
+    for (const Outgoing* at = list.first(); at != nullptr; at = at->next) forwards.push_back(at->operation);
+    for (const Outgoing* at = list.last(); at != nullptr; at = at->previous) backwards.insert(backwards.begin(), at->operation);
+    CHECK(forwards == backwards);
+    CHECK(list.empty() == forwards.empty());
+    return forwards;
+  };
+  using List = std::vector<std::uint32_t>;
+  CHECK(operations() == List{});
+  Outgoing* const two = make(2);
+  Outgoing* const three = make(3);
+  Outgoing* const one = make(1);
+  Outgoing* const four = make(4);
+  list.append(two);
+  list.append(three);
+  list.prepend(one);
+  list.append(four);
+  CHECK(operations() == List{1, 2, 3, 4});
+  list.unlink(three);
+  CHECK(operations() == List{1, 2, 4});
+  list.unlink(one);
+  CHECK(operations() == List{2, 4});
+  list.unlink(four);
+  CHECK(operations() == List{2});
+  list.unlink(two);
+  CHECK(operations() == List{});
+  list.prepend(one);
+  list.append(two);
+  CHECK(operations() == List{1, 2});
+  tarta::destroy(three);
+  tarta::destroy(four);
+}

@@ -1,0 +1,294 @@
+// Connections that break, servers that do not play by the rules, and what comes after.
+import assert from "node:assert/strict";
+import { createServer } from "node:http";
+import { test } from "node:test";
+import { Client, connect, MqttError } from "tarta";
+import { acknowledgement, connack, CONNECT, DISCONNECT, FakeBroker, hex, PUBACK, PUBLISH, publish, PUBREC, PUBREL, suback,
+  SUBSCRIBE } from "./fake-broker.mjs";
+import { pause, subscribed, until, withClient } from "./kit.mjs";
+
+const fails = async (promise, code, more = {}) => {
+  const error = await promise.then(() => assert.fail("it went well"), (error) => error);
+  assert.ok(error instanceof MqttError, String(error));
+  assert.equal(error.code, code, error.message);
+  for (const [key, value] of Object.entries(more)) assert.deepEqual(error[key], value, `${key} of "${error.message}"`);
+  return error;
+};
+
+const start = async (t, options) => {
+  const broker = await FakeBroker.start(options);
+  t.after(() => broker.stop());
+  return broker;
+};
+
+const options = { version: 5, reconnect: false };
+const quick = { min: 1, max: 10 };
+
+// ---- servers that break the rules ----
+
+test("a truncated property is a typed error, and ends the connection", async (t) => {
+  const broker = await start(t);
+  const connecting = connect(broker.url, options);
+  const peer = await broker.accept();
+  await peer.expect(CONNECT);
+  peer.send(hex("20 04 00 00 01 13"));
+  const error = await fails(connecting, "MALFORMED_PACKET", { reasonCode: 0x81, phase: "connect", retriable: false });
+  assert.match(error.message, /reaches past the end/);
+  assert.equal((await peer.expect(DISCONNECT)).body[0], 0x81);
+  await peer.ended();
+});
+
+test("what follows a violation in the same chunk is not delivered", withClient(async ({ client, peer }) => {
+  const got = [];
+  await subscribed(client, peer, "#", { qos: 1 }, (message) => got.push(message.text()));
+  const ended = new Promise((resolve) => client.addEventListener("state", ({ detail }) => resolve(detail)));
+  peer.send(publish("a", "before", { qos: 1 }), hex("36 05 0001 61 0001"), publish("a", "after", { qos: 1, id: 2 }));
+  const { state, reason } = await ended;
+  assert.deepEqual([state, reason.code], ["closed", "MALFORMED_PACKET"]);
+  assert.deepEqual(got, ["before"]);
+  await fails(client.publish("a", "b"), "MALFORMED_PACKET");
+}));
+
+test("text, before and after CONNACK", async (t) => {
+  const broker = await start(t);
+  const connecting = connect(broker.url, options);
+  (await broker.accept()).socket.send("welcome");
+  await fails(connecting, "NOT_MQTT");
+  const second = connect(broker.url, options);
+  const peer = await broker.online();
+  const client = await second;
+  const waiting = client.publish("a", "b", { qos: 1 });
+  peer.socket.send("welcome");
+  await fails(waiting, "PROTOCOL_ERROR");
+  await peer.ended();
+});
+
+test("empty messages are ignored, and never sent", withClient(async ({ client, peer }) => {
+  const got = [];
+  await subscribed(client, peer, "a", {}, (message) => got.push(message.text()));
+  for (const part of [publish("a", "one"), Buffer.alloc(0), publish("a", "two").subarray(0, 5), Buffer.alloc(0), publish("a", "two").subarray(5)]) peer.socket.send(part);
+  await until(() => got.length === 2);
+  assert.deepEqual(got, ["one", "two"]);
+  await client.close();
+  assert.ok(peer.messages.every((size) => size > 0));
+}));
+
+test("a subprotocol that was not asked for", async (t) => {
+  const broker = await start(t, { subprotocol: null });
+  const { port } = broker.server.address();
+  await fails(connect(broker.url, options), "NOT_MQTT", { phase: "open" });
+  // A platform that leaves this to us.
+  class Careless extends EventTarget {
+    readyState = 1; protocol = "other"; bufferedAmount = 0;
+    constructor() { super(); setTimeout(() => this.onopen({})); }
+    send() {}
+    close() { setTimeout(() => this.onclose({ code: 1000 })); }
+  }
+  const error = await fails(connect(`ws://127.0.0.1:${port}`, { ...options, WebSocket: Careless }), "NOT_MQTT");
+  assert.match(error.message, /"other"/);
+});
+
+test("no server; a server that is none", async (t) => {
+  await fails(connect("ws://127.0.0.1:1", options), "NETWORK_ERROR", { phase: "open", retriable: true });
+  const server = createServer((_, response) => response.writeHead(404).end());
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  t.after(() => server.close());
+  const error = await fails(connect(`ws://127.0.0.1:${server.address().port}`, options), "NOT_MQTT");
+  assert.match(error.message, /404/);
+});
+
+test("refusals, with their reasons", async (t) => {
+  const broker = await start(t);
+  for (const [version, answer, reasonCode, says] of [
+    [5, connack({ reason: 0x87, properties: hex("1f 0003 776879") }), 0x87, /Not authorized \(0x87\): why/],
+    [4, hex("20 02 00 05"), 0x87, /Not authorized/],
+    [4, hex("20 02 00 02"), 0x85, /Client Identifier not valid/],
+  ]) {
+    const connecting = connect(broker.url, { version, reconnect: { ...quick, initial: true } }); // final all the same
+    const peer = await broker.accept();
+    await peer.expect(CONNECT);
+    peer.send(answer);
+    const error = await fails(connecting, "CONNACK_REFUSED", { reasonCode, retriable: false });
+    assert.match(error.message, says);
+  }
+});
+
+// ---- every promise settles ----
+
+for (const qos of [0, 1, 2]) {
+  test(`every promise settles wherever the server closes (QoS ${qos})`, async (t) => {
+    const broker = await start(t);
+    for (let survive = 0; survive < 9; survive++) {
+      const client = new Client(broker.url, options);
+      const loop = client.messages("loop").next();
+      const work = [
+        client.connect(), client.publish("a", "x", { qos }), client.subscribe("b", { qos }), client.publish("c", "y".repeat(70_000), { qos }),
+        client.drain(), loop, client.request("q", "?", { timeout: 60_000 }),
+        client.connect().then(async () => {
+          const subscription = await client.subscribe("d");
+          await client.publish("e", "z", { qos });
+          await subscription.unsubscribe();
+        }),
+      ];
+      const settling = Promise.allSettled(work);
+      const peer = await broker.accept();
+      for (let answered = 0; answered < survive; answered++) {
+        const packet = await peer.next();
+        if (!packet) break;
+        const { type, id } = packet;
+        if (type === CONNECT) peer.send(connack());
+        else if (type === SUBSCRIBE) peer.send(suback(id, 0));
+        else if (type === PUBLISH && id) peer.send(acknowledgement(packet.qos === 1 ? PUBACK : PUBREC, id));
+        else if (type === PUBREL) peer.send(acknowledgement(7, id));
+      }
+      peer.drop();
+      const outcomes = await settling;
+      for (const { status, reason } of outcomes) if (status === "rejected") assert.ok(reason instanceof MqttError, String(reason));
+      assert.ok(outcomes.some(({ status }) => status === "rejected"));
+      assert.equal(client.state, "closed");
+    }
+  });
+}
+
+test("close() settles all, at each state", async (t) => {
+  const broker = await start(t);
+  const never = () => new Promise(() => {});
+  for (const [url, more, when] of [
+    [broker.url, {}, 0], [broker.url, {}, 20], [never, {}, 5], [broker.url, { credentials: never }, 5],
+    ["ws://127.0.0.1:1", { reconnect: { min: 1000, max: 1000, initial: true } }, 30],
+  ]) {
+    const client = new Client(url, { ...options, ...more });
+    const settling = Promise.all([
+      fails(client.connect(), "CLIENT_CLOSED"), fails(client.publish("a", "b", { qos: 1 }), "CLIENT_CLOSED"),
+      fails(client.subscribe("a"), "CLIENT_CLOSED"), fails(client.drain(), "CLIENT_CLOSED"),
+    ]);
+    if (when) await pause(when);
+    await client.close();
+    await settling;
+    assert.equal(client.state, "closed");
+  }
+});
+
+test("the signal ends an attempt, and later the client", async (t) => {
+  const broker = await start(t);
+  await fails(connect(broker.url, { ...options, signal: AbortSignal.abort("no") }), "CANCELLED", { cause: "no" });
+  const early = new AbortController();
+  const attempt = connect(broker.url, { ...options, signal: early.signal });
+  await broker.accept();
+  early.abort();
+  await fails(attempt, "CANCELLED");
+  const late = new AbortController();
+  const connecting = connect(broker.url, { ...options, signal: late.signal });
+  const peer = await broker.online();
+  const client = await connecting;
+  const waiting = client.publish("a", "b", { qos: 1 });
+  late.abort();
+  await fails(waiting, "CANCELLED");
+  await peer.ended();
+  assert.equal(client.state, "closed");
+});
+
+// ---- reconnecting ----
+
+test("a lost connection is followed by another, that goes on with the session", async (t) => {
+  const broker = await start(t);
+  const changes = [];
+  const connecting = connect(broker.url, { version: 5, reconnect: quick, clientId: "me" });
+  const first = await broker.online();
+  assert.equal(first.connect.body[7] & 2, 2, "Clean Start");
+  const client = await connecting;
+  t.after(() => client.close());
+  client.addEventListener("state", ({ detail }) => changes.push(detail));
+  const got = [];
+  await subscribed(client, first, "in", { qos: 1 }, (message) => got.push(message.text()));
+  const sent = client.publish("out", "sent", { qos: 1 });
+  await first.expect(PUBLISH);
+  first.drop();
+  await until(() => client.state === "reconnecting");
+  const queued = [client.publish("out", "queued 0"), client.publish("out", "queued 1", { qos: 1 })];
+
+  const second = await broker.online({ sessionPresent: 1 });
+  assert.equal(second.connect.body[7] & 2, 0, "no Clean Start");
+  const again = await second.expect(PUBLISH);
+  assert.deepEqual([again.payload.toString(), again.flags & 8], ["sent", 8]);
+  const rest = await second.expectAll(PUBLISH, PUBLISH);
+  assert.deepEqual(rest.map(({ payload }) => payload.toString()).sort(), ["queued 0", "queued 1"]);
+  second.send(...[again, ...rest].filter(({ id }) => id).map(({ id }) => acknowledgement(PUBACK, id)), publish("in", "hello"));
+  await Promise.all([sent, ...queued]);
+  await until(() => got.length === 1);
+  assert.deepEqual(changes.map(({ state }) => state), ["reconnecting", "online"]);
+  assert.equal(changes[0].attempt, 1);
+  assert.equal(changes[0].reason.code, "CONNECTION_LOST");
+  assert.ok(changes[0].retryAt >= Date.now() - 5000);
+
+  second.drop();
+  const third = await broker.online(); // it has lost the session
+  assert.deepEqual((await third.expect(SUBSCRIBE)).filters, [{ filter: "in", options: 1 }]);
+});
+
+test("a URL is asked for at each attempt, and so are credentials; several are tried in turn", async (t) => {
+  const broker = await start(t);
+  const attempts = [];
+  let tokens = 0;
+  const connecting = connect(async (attempt) => (attempts.push(attempt), attempt === 1 ? "ws://127.0.0.1:1" : broker.url), {
+    version: 5, reconnect: quick, credentials: () => ({ username: `token ${++tokens}` }),
+  });
+  const first = await broker.online();
+  const client = await connecting;
+  t.after(() => client.close());
+  assert.ok(first.connect.body.includes(Buffer.from("token 1")));
+  first.drop();
+  const second = await broker.online();
+  assert.ok(second.connect.body.includes(Buffer.from("token 3")));
+  assert.deepEqual(attempts, [0, 1, 2]);
+
+  const round = connect(["ws://127.0.0.1:1", "ws://127.0.0.1:1/x", broker.url], { version: 5, reconnect: { min: 60_000, max: 60_000 } });
+  await broker.online();
+  await (await round).close();
+  await fails(connect(["ws://127.0.0.1:1", "ws://127.0.0.1:1/x"], { version: 5 }), "NETWORK_ERROR");
+});
+
+test("credentials() that throws", async (t) => {
+  const cause = new Error("no token");
+  const error = await fails(connect("ws://127.0.0.1:1", { ...options, credentials: async () => { throw cause; } }), "NETWORK_ERROR", { cause });
+  assert.match(error.message, /no token/);
+});
+
+test("initial: true goes on trying", async (t) => {
+  const broker = await start(t);
+  const attempts = [];
+  const connecting = connect((attempt) => (attempts.push(attempt), attempt < 3 ? "ws://127.0.0.1:1" : broker.url), { version: 5, reconnect: { ...quick, initial: true } });
+  await broker.online();
+  await (await connecting).close();
+  assert.deepEqual(attempts, [0, 1, 2, 3]);
+});
+
+test("3.1.1 where the server does not speak 5.0, and it stays so", async (t) => {
+  const broker = await start(t);
+  const connecting = connect(broker.url, { reconnect: quick });
+  const first = await broker.accept();
+  assert.equal((await first.expect(CONNECT)).body[6], 5);
+  first.send(hex("20 02 00 01"));
+  const second = await broker.accept();
+  assert.equal((await second.expect(CONNECT)).body[6], 4);
+  second.send(hex("20 02 00 00"));
+  const client = await connecting;
+  t.after(() => client.close());
+  assert.equal(client.server.version, 4);
+  second.drop();
+  assert.equal((await (await broker.accept()).expect(CONNECT)).body[6], 4);
+});
+
+test("secrets are in no log and no error", async (t) => {
+  const broker = await start(t);
+  const records = [];
+  const url = broker.url.replace("ws://", "ws://user:canary@") + "/path?token=canary";
+  const connecting = connect(url, { ...options, log: (record) => records.push(record), credentials: { username: "u", password: "canary" } });
+  const peer = await broker.accept();
+  await peer.expect(CONNECT);
+  peer.send(connack({ reason: 0x86 }));
+  const error = await fails(connecting, "CONNACK_REFUSED");
+  assert.ok(records.some(({ event }) => event === "open"));
+  const text = JSON.stringify(records, (_, value) => (value instanceof Error ? `${value.stack} ${JSON.stringify({ ...value })}` : value)) + error.stack;
+  assert.ok(!text.includes("canary"), text);
+});
