@@ -24,7 +24,7 @@ Session::Session(std::uint64_t seed)
 
 Version Session::choose_version() const {
   if (const std::uint32_t asked = options_[NumberOption::version]; asked != 0) return static_cast<Version>(asked);
-  if (have_session_) return version_;
+  if (pinned_) return version_;
   if (fall_back_) return Version::v3_1_1;
   return proven_[server_] != 0 ? static_cast<Version>(proven_[server_]) : Version::v5;
 }
@@ -45,7 +45,6 @@ Error Session::transport_opened(unsigned server, Now now) {
   output_.clear();
   server_ = server & 15U;
   version_ = choose_version();
-  fell_back_ = fall_back_;
   fall_back_ = false;
   limits_ = {};
   heard_ = received_ = ping_outstanding_ = stuck_ = has_more_ = false;
@@ -128,7 +127,7 @@ Error Session::write_connect() {
 
 // The server does not speak 5.0, or closed without a word: once more, at once, in 3.1.1. Says whether that is to be done.
 bool Session::downgrade() {
-  if (options_[NumberOption::version] != 0 || version_ != Version::v5 || have_session_) return false;
+  if (options_[NumberOption::version] != 0 || version_ != Version::v5 || pinned_) return false;
   fall_back_ = true;
   return true;
 }
@@ -171,7 +170,7 @@ void Session::connected(const Connack& packet) {
   records_.add(Event::connack, packet.session_present, static_cast<std::uint32_t>(version_), packet.reason,
                place(packet.properties).offset, place(packet.properties).length);
   resume(packet.session_present);
-  have_session_ = true;
+  have_session_ = pinned_ = true;
   fresh_ = true;  // what has waited goes out with the next tick, which also finds the time of the first ping
 }
 
@@ -258,13 +257,10 @@ void Session::connection_over() {
   answers_done_ = 0;
   replay_ = nullptr;
   ping_outstanding_ = stuck_ = false;
-  for (Outgoing* entry = requests_.first(); entry != nullptr;) {
-    Outgoing* const next = entry->next;
+  for (Outgoing* entry = requests_.first(); entry != nullptr; entry = entry->next) {
     ids_.release(entry->id);
     entry->id = 0;
     entry->sent = false;
-    if (entry->operation == 0) take_out(requests_, entry);
-    entry = next;
   }
 }
 
@@ -312,6 +308,7 @@ void Session::tick(Now now) {
   acknowledge_arrivals();
   flush_changes();
   pump();
+  if (phase_ == Phase::online) watch_acknowledgements();
   if (stuck_) end(Error::packet_too_large, 0, Fault::none, closed_final);
   if (disconnecting_) {
     if (phase_ == Phase::online) {
@@ -337,7 +334,6 @@ void Session::check_times() {
     if (timeout > 0 && now_.monotonic - connect_started_ >= timeout) end(Error::connect_timeout, 0, Fault::none, 0);
   }
   if (phase_ == Phase::online) keep_alive();
-  if (phase_ == Phase::online) watch_acknowledgements();
 }
 
 // A ping is due when nothing was sent for the interval, as the protocol asks (5.0 §3.1.2.10), and also when nothing was

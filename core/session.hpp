@@ -224,8 +224,8 @@ class Session {
   std::uint8_t server_ = 0;
   std::uint8_t proven_[16] = {};   // by server: the version that its CONNACK proved; 0: none yet
   bool fall_back_ = false;         // the next attempt speaks 3.1.1
-  bool fell_back_ = false;         // this attempt speaks 3.1.1 after silence at 5.0
   bool have_session_ = false;      // the client holds session state, empty as it may be
+  bool pinned_ = false;            // … which a connection of this very version made
   bool start_clean_ = false;       // the next connection starts clean, whatever the option says
   bool clean_start_ = false;       // what this CONNECT said
   bool heard_ = false;             // something was received on this connection

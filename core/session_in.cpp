@@ -200,6 +200,7 @@ void Session::receive_publish(const FixedHeader& header, Bytes body, std::uint32
   if (topic == Interner::none) return end(Error::out_of_memory, 0, Fault::none, 0);
 
   std::uint32_t serial = 0;
+  skipping_arrival_ = false;
   if (packet.qos > 0) {
     const std::uint32_t most = options_[NumberOption::receive_maximum];
     switch (inbound_.arrive(packet.id, packet.qos, packet.dup, most, serial)) {

@@ -28,9 +28,9 @@ Error Session::request(Stage stage, std::uint32_t operation, std::span<const std
   Writer writer{entry->content()};
   writer.bytes(properties);
   std::memcpy(writer.position(), filters.data(), filters.size_bytes());
-  if (stage == Stage::suback) {
-    for (const std::uint32_t filter : filters) subscriptions_.set_state(filter, Subscribed::asked);
-  }
+  // What is being given up is not asked for again, should the server lose its session meanwhile.
+  const Subscribed state = stage == Stage::suback ? Subscribed::asked : Subscribed::no;
+  for (const std::uint32_t filter : filters) subscriptions_.set_state(filter, state);
   requests_.append(entry);
   fresh_ = true;
   return Error::none;
@@ -177,7 +177,7 @@ void Session::receive_unsuback(const Outgoing& entry, const CodeList& packet) {
   const std::uint32_t count = entry.payload_size / 4;
   for (std::uint32_t i = 0; i < count; ++i) {
     const bool refused = i < packet.codes.size() && is_refusal(packet.codes[i]);
-    if (!refused) subscriptions_.set_state(entry.filter(i), Subscribed::no);
+    if (refused) subscriptions_.set_state(entry.filter(i), Subscribed::granted);
   }
   if (entry.operation == 0) return;
   if (version_ != Version::v5) return records_.add(Event::done, 0, entry.operation, 0U, 0U, 0U);

@@ -83,6 +83,7 @@ std::vector<std::string> Script::run(const std::string& line) {
 void Script::queue(const std::string& line) {
   if (line.starts_with("< ")) return receive(line.substr(2));
   flush_incoming();
+  if (line.starts_with("begin ")) return begin(line.substr(6));
   command(notation::words(line));
 }
 
@@ -106,7 +107,24 @@ void Script::flush_incoming() {
   incoming_.clear();
   session_->receive(size, size);
   for (walk(); session_->has_more(); walk()) session_->more();
-  if (deliver_) session_->delivered(last_delivered_);
+  if (deliver_ && session_->skip() == 0) session_->delivered(last_delivered_);
+}
+
+// A PUBLISH whose payload is to be longer than what comes of it in this message.
+void Script::begin(const std::string& line) {
+  std::string head = "publish";
+  std::uint32_t size = 0;
+  for (const std::string& word : notation::words(line)) {
+    if (word.starts_with("size=")) {
+      size = number(word.substr(5));
+    } else {
+      head += " " + word;
+    }
+  }
+  std::vector<std::uint8_t> packet = notation::encode(head + " payload=" + std::string(size, '.'), version_);
+  packet.resize(packet.size() - size + 10);
+  incoming_ = packet;
+  flush_incoming();
 }
 
 void Script::check(Error error) {
@@ -138,6 +156,9 @@ void Script::command(const Words& words) {
   } else if (verb == "drop") {
     session_->transport_closed(now_);
     walk();
+  } else if (verb == "rest") {
+    session_->skipped(session_->skip());
+    session_->delivered(last_delivered_);
   } else if (verb == "at") {
     now_.wall += std::stod(word(1)) - now_.monotonic;
     now_.monotonic = std::stod(word(1));
@@ -251,7 +272,11 @@ void Script::event(Event event, unsigned flags, const std::uint32_t* w, std::uin
       if ((flags & 1U) != 0) text += " retain";
       if (identified) text += " serial=" + std::to_string(w[4]);
       if ((flags & 32U) != 0) text += properties(w + (identified ? 5 : 3));
-      if (w[2] > 0) text += " payload=" + notation::quote(at(w[1], w[2]));
+      if ((flags & 64U) != 0) {
+        text += " size=" + std::to_string(w[2]) + " goes-on";
+      } else if (w[2] > 0) {
+        text += " payload=" + notation::quote(at(w[1], w[2]));
+      }
       log(text + matches_[w[0]] + ((flags & 128U) != 0 ? " by-identifier" : ""));
       if (identified) last_delivered_ = w[4];
       break;

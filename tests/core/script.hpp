@@ -32,6 +32,7 @@ class Script {
   void command(const Words& words);
   void receive(const std::string& line);
   void flush_incoming();
+  void begin(const std::string& line);
   void publish(const Words& words);
   void check(tarta::Error error);
   void walk();

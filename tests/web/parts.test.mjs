@@ -128,12 +128,12 @@ test("options: defaults and URLs", () => {
 });
 
 test("errors say what and why", () => {
-  const error = new MqttError("CONNACK_REFUSED", { phase: "connect", reasonCode: 0x87, reasonString: "bad token", closeCode: 1000 });
+  const error = new MqttError("CONNACK_REFUSED", "connect", { reasonCode: 0x87, reasonString: "bad token", closeCode: 1000 });
   assert.ok(error instanceof Error);
   assert.equal(error.name, "MqttError");
   assert.equal(error.message, "the server refused the connection: Not authorized (0x87): bad token: WebSocket close code 1000");
   assert.deepEqual([error.code, error.phase, error.reasonCode, error.reasonString, error.closeCode, error.retriable],
     ["CONNACK_REFUSED", "connect", 0x87, "bad token", 1000, false]);
-  assert.equal(new MqttError("CONNACK_REFUSED", { phase: "connect", reasonCode: 0x89 }).retriable, true);
-  assert.equal(new MqttError("QUEUE_FULL", { phase: "publish" }).retriable, true);
+  assert.equal(new MqttError("CONNACK_REFUSED", "connect", { reasonCode: 0x89 }).retriable, true);
+  assert.equal(new MqttError("QUEUE_FULL", "publish").retriable, true);
 });

@@ -102,7 +102,7 @@ export class Client extends EventTarget {
   connect(): Promise<void> {
     if (this.#end) return Promise.reject(this.#end);
     this.#release ??= onAbort(this.#options.signal, (cause) => {
-      void this.#stop(new MqttError("CANCELLED", { phase: "connect", cause }));
+      void this.#stop(new MqttError("CANCELLED", "connect", { cause }));
     });
     return this.#with(() => this.#connection!.start());
   }
@@ -112,7 +112,7 @@ export class Client extends EventTarget {
    * closed, within two seconds.
    */
   close(options?: CloseOptions): Promise<void> {
-    return this.#stop(new MqttError("CLIENT_CLOSED", { phase: "close" }), options);
+    return this.#stop(new MqttError("CLIENT_CLOSED", "close"), options);
   }
 
   #stop(error: MqttError, options?: CloseOptions): Promise<void> {
@@ -184,7 +184,7 @@ export class Client extends EventTarget {
     const { expiry = properties?.messageExpiryInterval } = options;
     const seconds = expiry === undefined ? NO_EXPIRY : checkInteger("expiry", expiry, 0, NO_EXPIRY - 1);
     if (this.#end) return Promise.reject(this.#end);
-    if (signal?.aborted) return Promise.reject(new MqttError("CANCELLED", { phase: "publish", cause: signal.reason }));
+    if (signal?.aborted) return Promise.reject(new MqttError("CANCELLED", "publish", { cause: signal.reason }));
     const engine = this.#engineNow();
     if (!engine) {
       const copy = payloadBytes(payload, codec).slice();
@@ -415,6 +415,6 @@ function payloadBytes(payload: unknown, codec: Codec | null | undefined): Uint8A
 
 /** The error for a number of the core; mistakes of the caller are of JavaScript's own types. */
 function failure(number: number, phase: Phase, detail?: string): Error {
-  const error = new MqttError(errorCode(number), { phase, detail });
+  const error = new MqttError(errorCode(number), phase, { detail });
   return error.code.startsWith("INVALID_") ? new TypeError(error.message) : error;
 }

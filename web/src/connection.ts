@@ -160,7 +160,7 @@ export class Connection implements ConnectionEvents {
         this.#wake = () => this.#stopError && !this.#transport && resolve({ error: this.#stopError });
         this.#attempt(server, attempt).catch((cause: unknown) => {
           const detail = `url(), credentials() or the WebSocket failed: ${String(cause)}`;
-          const mqttError = cause instanceof MqttError ? cause : new MqttError("NETWORK_ERROR", { phase: "open", detail, cause });
+          const mqttError = cause instanceof MqttError ? cause : new MqttError("NETWORK_ERROR", "open", { detail, cause });
           resolve({ error: mqttError, final: mqttError.code === "UNSUPPORTED" });
         });
       });
@@ -210,7 +210,7 @@ export class Connection implements ConnectionEvents {
           this.bytesSent += bytes.length;
           transport.send(bytes);
         });
-        if (error > 0) this.#end({ error: new MqttError(errorCode(error), { phase: "connect" }), final: true });
+        if (error > 0) this.#end({ error: new MqttError(errorCode(error), "connect"), final: true });
       },
       received: (bytes) => {
         this.bytesReceived += bytes.length;
@@ -314,7 +314,7 @@ export class Connection implements ConnectionEvents {
       const answer = await this.#options.authentication!.next?.(parseProperties(bytes).authenticationData);
       if (transport === this.#transport) this.#authenticate(CONTINUE, answer);
     } catch (cause) {
-      void this.stop(new MqttError("CANCELLED", { phase: "connect", detail: "authentication.next() failed", cause }));
+      void this.stop(new MqttError("CANCELLED", "connect", { detail: "authentication.next() failed", cause }));
     }
   }
 
@@ -326,7 +326,7 @@ export class Connection implements ConnectionEvents {
   reauthenticate(): Promise<void> {
     return new Promise((resolve, reject) => {
       const error = this.#authenticate(REAUTHENTICATE, this.#options.authentication?.data);
-      if (error > 0) reject(new MqttError(errorCode(error), { phase: "session" }));
+      if (error > 0) reject(new MqttError(errorCode(error), "session"));
       else this.#reauthentication = { resolve, reject };
     });
   }

@@ -9,7 +9,6 @@ export type Phase = "open" | "connect" | "session" | "publish" | "subscribe" | "
 
 /** @internal */
 export interface ErrorDetails {
-  phase: Phase;
   reasonCode?: number | undefined;
   reasonString?: string | undefined;
   closeCode?: number | undefined;
@@ -56,8 +55,8 @@ export class MqttError extends Error {
   readonly retriable: boolean;
 
   /** @internal */
-  constructor(code: ErrorCode, details: ErrorDetails) {
-    const { phase, reasonCode, reasonString, closeCode, detail, cause } = details;
+  constructor(code: ErrorCode, phase: Phase, details: ErrorDetails = {}) {
+    const { reasonCode, reasonString, closeCode, detail, cause } = details;
     const meaning = errors().find((row) => row.startsWith(`${code}=`))!.slice(code.length + 1);
     const closing = closeCode && `WebSocket close code ${closeCode}`;
     super([meaning, reasonCode && reasonText(reasonCode), detail, reasonString, closing].filter(Boolean).join(": "), { cause });

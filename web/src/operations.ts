@@ -67,7 +67,7 @@ export class Operations implements Outcomes {
       this.#count++;
       operation.release = onAbort(signal, (cause) => {
         this.cancel(number);
-        this.#take(number, this.#cancelled)?.reject(new MqttError("CANCELLED", { phase, cause }));
+        this.#take(number, this.#cancelled)?.reject(new MqttError("CANCELLED", phase, { cause }));
       });
     });
   }
@@ -96,12 +96,12 @@ export class Operations implements Outcomes {
     const properties = parseProperties(bytes);
     if (reasonCode < 0x80) return operation.resolve({ reasonCode, properties, codes: [] });
     const { phase } = operation;
-    operation.reject(new MqttError(REFUSED[phase]!, { phase, reasonCode, reasonString: properties.reasonString }));
+    operation.reject(new MqttError(REFUSED[phase]!, phase, { reasonCode, reasonString: properties.reasonString }));
   }
 
   failed(number: number, error: number): void {
     const operation = this.#take(number);
-    operation?.reject(new MqttError(errorCode(error), { phase: operation.phase }));
+    operation?.reject(new MqttError(errorCode(error), operation.phase));
   }
 
   answered(number: number, codes: number[], bytes: Uint8Array): void {

@@ -178,7 +178,7 @@ function oneOf<Value>(name: string, value: Value, allowed: readonly Value[]): nu
 export function readOptions(url: ServerUrl, options: ConnectOptions): Settings {
   for (const name of ["worker", "store"] as const) {
     if ((options as Record<string, unknown>)[name]) {
-      throw new MqttError("UNSUPPORTED", { phase: "open", detail: `the option ${name} is not there yet` });
+      throw new MqttError("UNSUPPORTED", "open", { detail: `the option ${name} is not there yet` });
     }
   }
   const urls = typeof url === "function" ? [url] : [url].flat().map(readUrl).map((one) => () => one);

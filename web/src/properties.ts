@@ -2,14 +2,9 @@ import { Form, PROPERTIES, Packet, Rule, type Properties } from "./generated/pro
 import { decodeText } from "./engine/memory.js";
 import { encodeText } from "./text.js";
 
-type Row = (typeof PROPERTIES)[number];
-
 export const NO_BYTES = /* @__PURE__ */ new Uint8Array(0);
 
 const LARGEST = [0xff, 0xffff, 0xffffffff, 268_435_455]; // by Form, of those that are numbers
-
-let rowsByName: Map<string, Row> | undefined;
-let rowsById: (Row | undefined)[] | undefined;
 
 /** @throws TypeError if `value` is no number, RangeError if it is no integer in the range */
 export function checkInteger(name: string, value: unknown, least: number, most: number): number {
@@ -56,6 +51,22 @@ export function encodeProperties(properties: Properties = {}, packet: Packet, ex
     if (!row || !(row[4] & (1 << packet))) throw new TypeError(`"${name}" is no property of this packet`);
     const [identifier, , form, rules] = row;
     for (const value of (rules & Rule.repeat ? [values].flat() : [values]) as unknown[]) {
+      bytes.push(identifier);
+      if (form === Form.pair) {
+        if (!Array.isArray(value) || value.length !== 2) throw new TypeError(`${name} must be [name, value] pairs`);
+        for (const part of value) data(name, part, form);
+      } else if (form === Form.text || form === Form.data) {
+        data(name, value, form);
+      } else {
+        const least = rules & Rule.nonzero ? 1 : 0;
+        let rest = checkInteger(name, typeof value === "boolean" ? +value : value, least, rules & Rule.boolean || LARGEST[form]!);
+        if (form !== Form.variable) {
+          number(rest, 1 << form);
+          continue;
+        }
+        for (; rest > 0x7f; rest >>>= 7) bytes.push((rest & 0x7f) | 0x80); // 5.0 §1.5.5
+        bytes.push(rest);
+      }
     }
   }
   return Uint8Array.from(bytes);
@@ -64,12 +75,6 @@ export function encodeProperties(properties: Properties = {}, packet: Packet, ex
 /** Properties from bytes that the core has checked. */
 export function parseProperties(bytes: Uint8Array, from = 0, length = bytes.length): Properties {
   const properties: Record<string, unknown> = {};
-  if (length === 0) return properties;
-  if (!rowsById) {
-    rowsById = [];
-    for (const row of PROPERTIES) rowsById[row[0]] = row;
-  }
-  const end = from + length;
   let at = from;
   const number = (size: number) => {
     let value = 0;
@@ -78,8 +83,7 @@ export function parseProperties(bytes: Uint8Array, from = 0, length = bytes.leng
   };
   const data = () => {
     const size = number(2);
-    at += size;
-    return bytes.subarray(at - size, at);
+    return bytes.slice(at, (at += size));
   };
   const variable = () => {
     let value = 0;
@@ -89,20 +93,14 @@ export function parseProperties(bytes: Uint8Array, from = 0, length = bytes.leng
       if (byte < 0x80) return value;
     }
   };
-  while (at < end) {
-    const row = rowsById[bytes[at++]!];
-    if (!row) break;
-    const [, name, form] = row;
-    if (form === Form.pair) {
-      const pair = [decodeText(data()), decodeText(data())];
-      ((properties[name] ??= []) as unknown[]).push(pair);
-      continue;
-    }
-    const value =
-      form === Form.text ? decodeText(data()) : form === Form.data ? new Uint8Array(data())
-      : form === Form.variable ? variable() : number(1 << form);
-    const before = properties[name]; // only Subscription Identifiers repeat
-    properties[name] = before === undefined ? value : ([] as unknown[]).concat(before, value);
+  const text = () => decodeText(data());
+  while (at < from + length) {
+    const identifier = bytes[at++];
+    const [, name, form, rules] = PROPERTIES.find((row) => row[0] === identifier)!;
+    const value = form < Form.variable ? number(1 << form) : [variable, text, data, () => [text(), text()]][form - Form.variable]!();
+    if (form === Form.pair) ((properties[name] ??= []) as unknown[]).push(value);
+    // Only Subscription Identifiers come once or more often.
+    else properties[name] = rules & Rule.repeat && properties[name] !== undefined ? [properties[name], value].flat() : value;
   }
   return properties;
 }

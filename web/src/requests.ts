@@ -39,13 +39,13 @@ export class Requests {
     const wait = () => {
       clearTimeout(timer);
       // Silence after the last answer is no failure.
-      timer = setTimeout(() => answers.end(some ? undefined : new MqttError("TIMEOUT", { phase: "publish", detail: `"${topic}"` })), timeout);
+      timer = setTimeout(() => answers.end(some ? undefined : new MqttError("TIMEOUT", "publish", { detail: `"${topic}"` })), timeout);
     };
     const failed = (error: Error) => answers.end(error);
-    const release = onAbort(signal, (cause) => failed(new MqttError("CANCELLED", { phase: "publish", cause })));
+    const release = onAbort(signal, (cause) => failed(new MqttError("CANCELLED", "publish", { cause })));
     try {
       if (this.#client.server && this.#client.server.version < 5) {
-        throw new MqttError("UNSUPPORTED", { phase: "publish", detail: "Response Topic is of MQTT 5.0" });
+        throw new MqttError("UNSUPPORTED", "publish", { detail: "Response Topic is of MQTT 5.0" });
       }
       wait();
       this.#answers.set(key, answers);

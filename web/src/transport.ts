@@ -49,7 +49,7 @@ export async function findWebSocket(): Promise<WebSocketConstructor> {
   try {
     if (TARTA_NODE) return (await import("ws")).WebSocket as unknown as WebSocketConstructor;
   } catch {}
-  throw new MqttError("UNSUPPORTED", { phase: "open", detail: "there is no WebSocket: Node before 22 needs the package ws, or give one as an option" });
+  throw new MqttError("UNSUPPORTED", "open", { detail: "there is no WebSocket: Node before 22 needs the package ws, or give one as an option" });
 }
 
 /** A WebSocket that carries MQTT. */
@@ -91,7 +91,7 @@ export class Transport {
       // Only `ws` tells an answer that is no WebSocket handshake from a line that was never there.
       const isAnswer = error && /^(HPE_|WS_ERR_|undefined)/.test(String(error.code));
       const detail = message || "the platform does not say why";
-      this.#problem = new MqttError(isAnswer ? "NOT_MQTT" : "NETWORK_ERROR", { phase: "open", detail, cause: error });
+      this.#problem = new MqttError(isAnswer ? "NOT_MQTT" : "NETWORK_ERROR", "open", { detail, cause: error });
     };
     socket.onclose = ({ code }: { code: number }) => {
       this.#closed?.();
@@ -118,7 +118,7 @@ export class Transport {
   #fail(code: ErrorCode, detail: string): void {
     if (this.#silent) return;
     this.#drop();
-    this.#events.failed(this.#problem ?? new MqttError(code, { phase: "open", detail }));
+    this.#events.failed(this.#problem ?? new MqttError(code, "open", { detail }));
   }
 
   /** Sends one WebSocket message; `bytes` may be overwritten when this has returned. */

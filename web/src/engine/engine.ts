@@ -271,7 +271,7 @@ export class Engine<Match> {
   put(bytes: Uint8Array): number {
     if (bytes.length === 0) return 0;
     const at = this.#exports.scratch(this.#session, bytes.length);
-    if (at === 0) throw new MqttError("OUT_OF_MEMORY", { phase: "session" });
+    if (at === 0) throw new MqttError("OUT_OF_MEMORY", "session");
     this.memory.bytes.set(bytes, at);
     return bytes.length;
   }

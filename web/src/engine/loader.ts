@@ -64,7 +64,7 @@ export async function load(source?: WasmSource): Promise<Core> {
     const hint = /unsafe-eval|Content.Security.Policy/i.test(String(cause))
       ? ": the page's Content-Security-Policy must allow it with 'wasm-unsafe-eval' in script-src"
       : `: ${String(cause)}`;
-    throw new MqttError("UNSUPPORTED", { phase: "open", detail: `WebAssembly could not be started${hint}`, cause });
+    throw new MqttError("UNSUPPORTED", "open", { detail: `WebAssembly could not be started${hint}`, cause });
   }
 }
 
