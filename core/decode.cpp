@@ -69,14 +69,6 @@ Fault check_authentication(const Properties& properties) {
   return alone ? Fault::authentication_data_alone : Fault::none;
 }
 
-// 5.0 §3.3.2.3.5
-TARTA_COLD Fault check_response_topic(const Properties& properties) {
-  if (!properties.has(Property::response_topic)) return Fault::none;
-  const Bytes topic = properties.bytes(Property::response_topic);
-  if (topic.empty()) return Fault::response_topic_empty;
-  return check_topic_name(topic) == Fault::none ? Fault::none : Fault::response_topic_wildcard;
-}
-
 // --- CONNECT (5.0 §3.1, 3.1.1 §3.1) ------------------------------------------------------------------------------
 
 enum ConnectFlags : unsigned {
@@ -151,7 +143,19 @@ bool code_allowed(std::uint8_t code, PacketType packet, Version version) {
   return version == Version::v5 ? reason_allowed(code, packet) : return_code_allowed(code, packet);
 }
 
-// Codes of DISCONNECT and AUTH that only one side may send (5.0 §3.14.2.1, §3.15.2.1).
+Fault check_subscription(const FilterItem& item, Version version) {
+  if (!valid_filter(item.filter, version == Version::v5)) return Fault::filter_invalid;
+  if (version == Version::v5 && options::reserved(item.options)) return Fault::subscription_options_reserved;
+  if (version == Version::v3_1_1 && item.options > 3) return Fault::subscription_options_reserved;
+  if (options::qos(item.options) == 3) return Fault::subscription_options;
+  if (version != Version::v5) return Fault::none;
+  if (options::retain_handling(item.options) == 3) return Fault::subscription_options;
+  if (options::no_local(item.options) && is_shared(item.filter)) return Fault::shared_no_local;
+  return Fault::none;
+}
+
+}  // namespace
+
 bool notice_code_allowed(std::uint8_t code, PacketType packet, Sender sender) {
   if (!reason_allowed(code, packet)) return false;
   if (packet == PacketType::auth) {
@@ -181,18 +185,12 @@ bool notice_code_allowed(std::uint8_t code, PacketType packet, Sender sender) {
   }
 }
 
-Fault check_subscription(const FilterItem& item, Version version) {
-  if (!valid_filter(item.filter, version == Version::v5)) return Fault::filter_invalid;
-  if (version == Version::v5 && options::reserved(item.options)) return Fault::subscription_options_reserved;
-  if (version == Version::v3_1_1 && item.options > 3) return Fault::subscription_options_reserved;
-  if (options::qos(item.options) == 3) return Fault::subscription_options;
-  if (version != Version::v5) return Fault::none;
-  if (options::retain_handling(item.options) == 3) return Fault::subscription_options;
-  if (options::no_local(item.options) && is_shared(item.filter)) return Fault::shared_no_local;
-  return Fault::none;
+Fault check_response_topic(const Properties& properties) {
+  if (!properties.has(Property::response_topic)) return Fault::none;
+  const Bytes topic = properties.bytes(Property::response_topic);
+  if (topic.empty()) return Fault::response_topic_empty;
+  return check_topic_name(topic) == Fault::none ? Fault::none : Fault::response_topic_wildcard;
 }
-
-}  // namespace
 
 Fault decode_header(Bytes bytes, Version version, Sender sender, std::uint32_t maximum_packet_size,
                     FixedHeader& header) {

@@ -21,6 +21,12 @@ TARTA_COLD Fault decode(Bytes body, const FixedHeader& header, Version version, 
 TARTA_COLD Fault decode(Bytes body, const FixedHeader& header, Version version, Sender sender, Notice& packet);
 Fault decode_empty(Bytes body);  // PINGREQ, PINGRESP
 
+// May this side send this reason code in DISCONNECT or AUTH? (5.0 §3.14.2.1, §3.15.2.1)
+TARTA_COLD bool notice_code_allowed(std::uint8_t code, PacketType packet, Sender sender);
+
+// A Response Topic is a topic name (5.0 §3.3.2.3.5).
+TARTA_COLD Fault check_response_topic(const Properties& properties);
+
 // Bytes of a PUBLISH before its payload, of which only the first are here; 0 while that cannot be told.
 TARTA_COLD std::uint32_t publish_head_size(Bytes body, const FixedHeader& header, Version version);
 

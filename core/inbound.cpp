@@ -10,58 +10,61 @@ bool at_or_before(std::uint32_t a, std::uint32_t b) { return static_cast<std::in
 
 }  // namespace
 
-bool Inbound::used(std::uint16_t id) const { return !used_.empty() && (used_[id / 32U] >> id % 32U & 1U) != 0; }
-
-void Inbound::mark(std::uint16_t id, bool used) {
-  const std::uint32_t bit = 1U << id % 32U;
-  std::uint32_t& word = used_[id / 32U];
-  word = used ? word | bit : word & ~bit;
-}
-
 Arrival* Inbound::find(std::uint32_t serial) {
   const auto before = [](const Arrival& a, std::uint32_t b) { return a.serial != b && at_or_before(a.serial, b); };
   Arrival* const at = std::lower_bound(arrivals_.begin() + head_, arrivals_.end(), serial, before);
   return at != arrivals_.end() && at->serial == serial ? at : nullptr;
 }
 
-Arrival* Inbound::find_identifier(std::uint16_t id) {
+bool Inbound::waiting(std::uint16_t id) const { return (known(id) & waits) != 0; }
+
+bool Inbound::held(std::uint16_t id) const { return (known(id) & is_held) != 0; }
+
+bool Inbound::make_room(std::uint16_t id) {
+  std::uint32_t size = known_.empty() ? 64 : known_.size();
+  while (size <= id) size *= 2;
+  return known_.resize_zeroed(size);
+}
+
+// On this connection it counts against our Receive Maximum, once (5.0 §3.3.4) …
+void Inbound::count(std::uint16_t id) {
+  if ((known_[id] & counts) == 0) ++unacknowledged_;
+  known_[id] |= counts;
+}
+
+// … until the server may use the identifier again.
+void Inbound::forget(std::uint16_t id) {
+  if ((known_[id] & counts) != 0) --unacknowledged_;
+  known_[id] = 0;
+}
+
+// What came on an earlier connection has come again.
+void Inbound::revive(std::uint16_t id) {
+  known_[id] &= static_cast<std::uint8_t>(~is_stale);
   for (std::uint32_t i = head_; i < arrivals_.size(); ++i) {
-    if (arrivals_[i].id == id) return &arrivals_[i];
+    if (arrivals_[i].id == id) arrivals_[i].stale = false;
   }
-  return nullptr;
 }
-
-bool Inbound::waiting(std::uint16_t id) const {
-  return used(id) && const_cast<Inbound*>(this)->find_identifier(id) != nullptr;
-}
-
-bool Inbound::held(std::uint16_t id) const { return used(id) && !waiting(id); }
 
 Inbound::Arriving Inbound::arrive(std::uint16_t id, std::uint8_t qos, bool dup, std::uint32_t receive_maximum,
                                   std::uint32_t& serial) {
-  if (used(id)) {
-    Arrival* const waiting = find_identifier(id);
-    const std::uint8_t known_qos = waiting != nullptr ? waiting->qos : std::uint8_t{2};
-    if (known_qos != qos) return Arriving::qos_changed;
-    if (waiting == nullptr) return Arriving::acknowledge;
-    if (waiting->stale) {
-      waiting->stale = false;
-      return ++unacknowledged_ > receive_maximum ? Arriving::too_many : Arriving::drop;
+  const std::uint8_t before = known(id);
+  if (before != 0) {
+    if (((before & qos_2) != 0) != (qos == 2)) return Arriving::qos_changed;
+    if (qos == 2 || dup) {
+      if ((before & is_stale) != 0) revive(id);
+      count(id);
+      if (unacknowledged_ > receive_maximum) return Arriving::too_many;
+      return (before & is_held) != 0 ? Arriving::acknowledge : Arriving::drop;
     }
-    if (qos == 2 || dup) return Arriving::drop;
   }
   if (unacknowledged_ >= receive_maximum) return Arriving::too_many;
-  if (used_.empty() && !used_.resize_zeroed(identifiers / 32)) return Arriving::no_memory;
+  if (!make_room(id)) return Arriving::no_memory;
   serial = ++last_serial_;
   if (!arrivals_.push({serial, id, qos, 0, false, false, false})) return Arriving::no_memory;
-  mark(id, true);
-  ++unacknowledged_;
+  known_[id] = static_cast<std::uint8_t>((before & counts) | waits | (qos == 2 ? qos_2 : 0));
+  count(id);
   return Arriving::deliver;
-}
-
-// As the server counts (5.0 §4.9): never below none, for a PUBREL may be of a message that came before this connection.
-void Inbound::give_back() {
-  if (unacknowledged_ > 0) --unacknowledged_;
 }
 
 void Inbound::delivered(std::uint32_t through) {
@@ -97,10 +100,10 @@ void Inbound::pop() {
   // A QoS 2 identifier goes on being held unless the message was refused (5.0 §4.3.3).
   const bool hold = arrival.qos == 2 && !is_refusal(arrival.reason);
   if (hold) {
+    known_[arrival.id] = static_cast<std::uint8_t>((known_[arrival.id] & counts) | is_held | qos_2);
     ++held_count_;
   } else {
-    mark(arrival.id, false);
-    if (!arrival.stale) give_back();
+    forget(arrival.id);
   }
   if (++head_ == arrivals_.size()) {
     arrivals_.clear();
@@ -114,22 +117,25 @@ void Inbound::pop() {
 }
 
 bool Inbound::hold_identifier(std::uint16_t id) {
-  if (used_.empty() && !used_.resize_zeroed(identifiers / 32)) return false;
-  if (!used(id)) ++held_count_;
-  mark(id, true);
+  if (!make_room(id)) return false;
+  if (!held(id)) ++held_count_;
+  known_[id] = is_held | qos_2;
   return true;
 }
 
 void Inbound::release(std::uint16_t id) {
   if (!held(id)) return;
-  mark(id, false);
+  forget(id);
   --held_count_;
-  give_back();
+}
+
+void Inbound::forget_earlier(std::uint16_t id) {
+  if (held(id) && (known(id) & counts) == 0) release(id);
 }
 
 void Inbound::forget_last() {
   if (head_ == arrivals_.size()) return;
-  mark(arrivals_.back().id, false);
+  forget(arrivals_.back().id);
   arrivals_.truncate(arrivals_.size() - 1);
 }
 
@@ -139,18 +145,20 @@ void Inbound::connection_lost() {
     Arrival arrival = arrivals_[i];
     // What was not acknowledged comes again; of QoS 2 what is being handled must be known again.
     if (arrival.qos == 1 || (arrival.by_hand && !arrival.ready)) {
-      mark(arrival.id, false);
+      known_[arrival.id] = 0;
       continue;
     }
     arrival.stale = true;
+    known_[arrival.id] |= is_stale;
     arrivals_[kept++] = arrival;
   }
   arrivals_.truncate(kept);
+  for (std::uint8_t& known : known_) known &= static_cast<std::uint8_t>(~counts);
   unacknowledged_ = 0;
 }
 
 void Inbound::session_lost() {
-  for (std::uint32_t& word : used_) word = 0;
+  for (std::uint8_t& known : known_) known = 0;
   arrivals_.clear();
   head_ = 0;
   held_count_ = 0;

@@ -50,6 +50,10 @@ class Inbound {
   bool hold_identifier(std::uint16_t id);  // false without memory
   void release(std::uint16_t id);
 
+  // 3.1 does not tell whether the server has lost its session: what comes without DUP under an identifier that is held
+  // from an earlier connection is a new message.
+  void forget_earlier(std::uint16_t id);
+
   // The message that arrived last is not complete and will not be.
   void forget_last();
 
@@ -61,17 +65,19 @@ class Inbound {
   bool any() const { return held_count_ > 0 || head_ < arrivals_.size(); }
 
  private:
-  static constexpr std::uint32_t identifiers = 65'536;
+  // What is known of a packet identifier without looking for its message.
+  enum Known : std::uint8_t { waits = 1, is_held = 2, qos_2 = 4, is_stale = 8, counts = 16 };
 
   Arrival* find(std::uint32_t serial);
-  Arrival* find_identifier(std::uint16_t id);
-  bool used(std::uint16_t id) const;
-  void mark(std::uint16_t id, bool used);
-  void give_back();
+  std::uint8_t known(std::uint16_t id) const { return id < known_.size() ? known_[id] : std::uint8_t{0}; }
+  bool make_room(std::uint16_t id);
+  void revive(std::uint16_t id);
+  void count(std::uint16_t id);
+  void forget(std::uint16_t id);
 
   Buffer<Arrival> arrivals_;  // from head_ on
   std::uint32_t head_ = 0;
-  Buffer<std::uint32_t> used_;  // bitmap of identifiers that wait or are held; made on first use
+  Buffer<std::uint8_t> known_;  // by packet identifier; grows with those in use
   std::uint32_t last_serial_ = 0;
   std::uint32_t unacknowledged_ = 0;
   std::uint32_t held_count_ = 0;

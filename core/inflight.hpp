@@ -26,6 +26,9 @@ struct Outgoing {
   Stage stage;
   std::uint8_t flags;             // RETAIN 1, QoS << 1
   bool sent : 1;                  // on this or an earlier connection
+  bool charged : 1;               // counts against the quota of this connection (5.0 §4.9)
+  bool own : 1;                   // a SUBSCRIBE of the session itself, which restores a subscription
+  bool wanted_before : 1;         // the filter of this SUBSCRIBE was wanted already
   bool fresh : 1;                 // queued since the last tick: `expires` does not know the time yet
 
   std::uint8_t qos() const { return flags >> 1U & 3U; }
@@ -40,6 +43,11 @@ struct Outgoing {
     std::uint32_t number;
     std::memcpy(&number, content() + topic_size + properties_size + std::size_t{i} * 4, sizeof number);
     return number;
+  }
+  void remove_filter(std::uint32_t i) {
+    std::uint8_t* const at = content() + topic_size + properties_size + std::size_t{i} * 4;
+    payload_size -= 4;
+    std::memmove(at, at + 4, payload_size - std::size_t{i} * 4);
   }
   Bytes payload() const { return {content() + topic_size + properties_size, payload_size}; }
 };

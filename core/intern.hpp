@@ -26,8 +26,12 @@ class Interner {
 
   Bytes name(std::uint32_t number) const { return {entries_[number].name, entries_[number].size}; }
 
-  void pin(std::uint32_t number) { ++entries_[number].pins; }
-  void unpin(std::uint32_t number) { --entries_[number].pins; }
+  void pin(std::uint32_t number) {
+    if (entries_[number].pins++ == 0) bytes_ -= entries_[number].size;
+  }
+  void unpin(std::uint32_t number) {
+    if (--entries_[number].pins == 0) bytes_ += entries_[number].size;
+  }
 
   // What the router's generation was when the name was matched last (0 for never), and whether it matched several filters.
   std::uint32_t matched(std::uint32_t number) const { return entries_[number].matched; }
@@ -57,7 +61,7 @@ class Interner {
   std::uint64_t salt_;
   std::uint32_t most_names_;
   std::uint32_t most_bytes_;
-  std::uint32_t bytes_ = 0;
+  std::uint32_t bytes_ = 0;  // of the names that are not pinned
   std::uint32_t hand_ = 0;
 };
 

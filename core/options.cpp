@@ -1,6 +1,6 @@
 #include "options.hpp"
 
-#include "property.hpp"
+#include "decode.hpp"
 #include "topic.hpp"
 
 namespace tarta {
@@ -46,7 +46,7 @@ bool allowed(BytesOption option, Bytes value) {
       return well_formed(value);
     case BytesOption::will_properties: {
       Properties properties;
-      return properties.check(value, packet_set::WILL) == Fault::none;
+      return properties.check(value, packet_set::WILL) == Fault::none && check_response_topic(properties) == Fault::none;
     }
     case BytesOption::connect_properties: {
       Properties properties;

@@ -27,11 +27,18 @@ class Records {
   bool failed() const { return words_.failed(); }
   void clear() { words_.clear(); }
 
+  // A record of up to seven words, the first included.
   template <class... Words>
   void add(Event event, unsigned flags, Words... words) {
+    put(head(event, flags, 1 + sizeof...(words)), static_cast<std::uint32_t>(words)...);
+  }
+
+  // The same for the one that comes with each message: in place.
+  template <class... Words>
+  void add_message(unsigned flags, Words... words) {
     constexpr std::uint32_t count = 1 + sizeof...(words);
     if (std::uint32_t* at = words_.extend(count)) {
-      *at++ = head(event, flags, count);
+      *at++ = head(Event::message, flags, count);
       ((*at++ = static_cast<std::uint32_t>(words)), ...);
     }
   }
@@ -60,6 +67,12 @@ class Records {
   }
 
  private:
+  TARTA_COLD void put(std::uint32_t head, std::uint32_t a = 0, std::uint32_t b = 0, std::uint32_t c = 0,
+                      std::uint32_t d = 0, std::uint32_t e = 0, std::uint32_t f = 0) {
+    const std::uint32_t words[] = {head, a, b, c, d, e, f};
+    words_.append({words, head >> 16});
+  }
+
   static std::uint32_t head(Event event, unsigned flags, std::uint32_t count) {
     return static_cast<std::uint32_t>(event) | flags << 8 | count << 16;
   }

@@ -48,7 +48,7 @@ Error Session::transport_opened(unsigned server, Now now) {
   fall_back_ = false;
   limits_ = {};
   heard_ = received_ = ping_outstanding_ = stuck_ = has_more_ = false;
-  tail_ = filled_ = position_ = consumed_ = skip_ = 0;
+  tail_ = tail_at_ = filled_ = position_ = consumed_ = skip_ = 0;
   if (client_id_.empty()) {
     const Bytes given = options_[BytesOption::client_id];
     if (options_.has(BytesOption::client_id)) {
@@ -143,22 +143,25 @@ Error Session::apply_limits(const Connack& packet) {
   limits_.subscription_identifiers =
       version_ == Version::v5 && said.number(Property::subscription_identifier_available, 1) != 0;
   limits_.keepalive = said.number(Property::server_keep_alive, options_[NumberOption::keepalive]);
-  quota_ = limits_.receive_maximum;
+  quota_ = static_cast<std::int32_t>(limits_.receive_maximum);
   if (said.has(Property::assigned_client_identifier)) {
     client_id_.clear();
     if (!client_id_.append(said.bytes(Property::assigned_client_identifier))) return Error::out_of_memory;
-    keep(Kept::client, 0);
+    client_kept_ = false;
   }
+  if (!client_kept_) keep(Kept::client, 0);
+  client_kept_ = true;
   return Error::none;
 }
 
 // CONNACK with success (5.0 §3.2).
 void Session::connected(const Connack& packet) {
+  // A session that was to start clean is there all the same (5.0 §3.1.2.4, 3.1.1 §3.2.2.2).
+  if (packet.session_present && clean_start_) return violate(Fault::session_unexpected);
   if (packet.session_present && !have_session_) {
     // The server holds a session that we have no state of (5.0 §3.2.2.1.1); 3.1.1 leaves that to us.
     const std::uint32_t policy = options_[NumberOption::broker_session];
-    const bool refused = clean_start_ || (policy == 0 && version_ == Version::v5);
-    if (refused) return violate(Fault::session_unexpected);
+    if (policy == 0 && version_ == Version::v5) return violate(Fault::session_unexpected);
     if (policy == 2) {
       start_clean_ = true;
       return end(Error::session_unexpected, 0, Fault::none, closed_again);
@@ -169,7 +172,8 @@ void Session::connected(const Connack& packet) {
   phase_ = Phase::online;
   records_.add(Event::connack, packet.session_present, static_cast<std::uint32_t>(version_), packet.reason,
                place(packet.properties).offset, place(packet.properties).length);
-  resume(packet.session_present);
+  // 3.1 does not say whether it kept the session: it does unless it was to start clean.
+  resume(packet.session_present || (version_ == Version::v3_1 && !clean_start_));
   have_session_ = pinned_ = true;
   fresh_ = true;  // what has waited goes out with the next tick, which also finds the time of the first ping
 }
@@ -204,7 +208,9 @@ void Session::lose_session() {
     entry->stage = entry->qos() == 1 ? Stage::puback : Stage::pubrec;
     entry->sent = false;
     unsent_.prepend(entry);
-    entry->serial = keep(Kept::message, entry->id);
+  }
+  for (Outgoing* entry = unsent_.first(); entry != nullptr; entry = entry->next) {
+    entry->serial = keep(Kept::message, entry->id);  // all of them, so that their order is that of their serials
   }
   for (std::uint32_t id = 1; durable() && id <= PacketIds<Outgoing>::most; ++id) {
     if (inbound_.held(static_cast<std::uint16_t>(id))) forget(Kept::inbound, id);
@@ -218,7 +224,7 @@ void Session::lose_session() {
 Error Session::disconnect(std::uint8_t reason, Bytes properties) {
   Properties checked;
   if (checked.check(properties, packet_set::DISCONNECT) != Fault::none) return Error::invalid_argument;
-  if (!reason_allowed(reason, PacketType::disconnect)) return Error::invalid_argument;
+  if (!notice_code_allowed(reason, PacketType::disconnect, Sender::client)) return Error::invalid_argument;
   disconnect_reason_ = reason;
   disconnect_properties_.clear();
   disconnect_properties_.append(properties);
@@ -253,23 +259,43 @@ void Session::connection_over() {
   skip_ = 0;
   skipping_arrival_ = false;
   inbound_.connection_lost();
+  for (Outgoing* entry = inflight_.first(); entry != nullptr; entry = entry->next) entry->charged = false;
+  watched_stage_ = Stage::none;
   answers_.clear();
   answers_done_ = 0;
   replay_ = nullptr;
   ping_outstanding_ = stuck_ = false;
-  for (Outgoing* entry = requests_.first(); entry != nullptr; entry = entry->next) {
+  take_out_requests();
+}
+
+// SUBSCRIBE and UNSUBSCRIBE are asked again on the next connection, with other packet identifiers, unless their caller
+// has cancelled them.
+void Session::take_out_requests() {
+  for (Outgoing* entry = requests_.first(); entry != nullptr;) {
+    Outgoing* const next = entry->next;
     ids_.release(entry->id);
     entry->id = 0;
     entry->sent = false;
+    if (entry->operation == 0 && !entry->own) take_out(requests_, entry);
+    entry = next;
   }
 }
 
-// No connection will follow: whoever waits for an operation is told. What a store holds stays there.
+// No connection will follow: whoever waits for an operation is told, and what was not sent is not sent later. What a
+// store holds stays there.
 void Session::settle_all(Error error) {
-  for (const OutgoingList* list : {&requests_, &inflight_, &unsent_, &unsent_0_}) {
-    for (Outgoing* entry = list->first(); entry != nullptr; entry = entry->next) {
+  for (OutgoingList* list : {&requests_, &inflight_, &unsent_, &unsent_0_}) {
+    for (Outgoing* entry = list->first(); entry != nullptr;) {
+      Outgoing* const next = entry->next;
       if (entry->operation != 0) records_.add(Event::failed, 0, entry->operation, static_cast<std::uint32_t>(error));
       entry->operation = 0;
+      const bool stays = list == &inflight_ || (list == &unsent_ && durable());
+      if (list == &requests_) {
+        take_out(requests_, entry);
+      } else if (!stays) {
+        drop(*list, entry, Error::none);
+      }
+      entry = next;
     }
   }
 }
@@ -304,12 +330,12 @@ void Session::tick(Now now) {
   has_more_ = false;
   stamp();
   expire();
-  check_times();
+  if (!disconnecting_) check_times();
   acknowledge_arrivals();
   flush_changes();
   pump();
-  if (phase_ == Phase::online) watch_acknowledgements();
-  if (stuck_) end(Error::packet_too_large, 0, Fault::none, closed_final);
+  if (phase_ == Phase::online && !disconnecting_) watch_acknowledgements();
+  if (stuck_ && !disconnecting_) end(Error::packet_too_large, 0, Fault::none, closed_final);
   if (disconnecting_) {
     if (phase_ == Phase::online) {
       Notice packet;
@@ -340,7 +366,7 @@ void Session::check_times() {
 // received: a busy publisher on a dead line would never notice.
 double Session::ping_due() const {
   const double interval = limits_.keepalive * (options_[NumberOption::ping_early] != 0 ? 500.0 : 1000.0);
-  return std::min(last_sent_, last_received_) + interval;
+  return (ping_outstanding_ ? last_sent_ : std::min(last_sent_, last_received_)) + interval;
 }
 
 void Session::keep_alive() {
@@ -349,16 +375,16 @@ void Session::keep_alive() {
   if (received_ && ping_outstanding_) ping_deadline_ = now_.monotonic + grace;  // slow, but alive
   received_ = false;
   if (limits_.keepalive == 0) return;
-  if (ping_outstanding_) {
-    if (now_.monotonic >= ping_deadline_) end(Error::keepalive_timeout, 0, Fault::none, 0);
-  } else if (now_.monotonic >= ping_due()) {
-    if (std::uint8_t* const at = output_.extend(2)) {
-      Writer writer{at};
-      encode_empty(writer, PacketType::pingreq);
-    }
-    ping_outstanding_ = true;
-    ping_deadline_ = now_.monotonic + grace;
+  if (ping_outstanding_ && now_.monotonic >= ping_deadline_) {
+    return end(Error::keepalive_timeout, 0, Fault::none, 0);
   }
+  if (now_.monotonic < ping_due()) return;
+  if (std::uint8_t* const at = output_.extend(2)) {
+    Writer writer{at};
+    encode_empty(writer, PacketType::pingreq);
+  }
+  if (!ping_outstanding_) ping_deadline_ = now_.monotonic + grace;
+  ping_outstanding_ = true;
 }
 
 // The oldest message in flight is watched: when it stays the oldest for too long, its acknowledgement is overdue.
@@ -408,7 +434,7 @@ void Session::find_deadline() {
     if (const double timeout = options_[NumberOption::connect_timeout]; timeout > 0) at(connect_started_ + timeout);
   }
   if (phase_ == Phase::online) {
-    if (limits_.keepalive > 0) at(ping_outstanding_ ? ping_deadline_ : ping_due());
+    if (limits_.keepalive > 0) at(ping_outstanding_ ? std::min(ping_deadline_, ping_due()) : ping_due());
     if (const double timeout = options_[NumberOption::ack_timeout]; timeout > 0 && !inflight_.empty()) {
       at(watched_since_ + timeout);
     }

@@ -63,7 +63,7 @@ class Session {
   Error disconnect(std::uint8_t reason, Bytes properties);
   void delivered(std::uint32_t through);
   void hold(std::uint32_t serial) { inbound_.hold(serial); }
-  void acknowledge(std::uint32_t serial, std::uint8_t reason);
+  Error acknowledge(std::uint32_t serial, std::uint8_t reason);
 
   // --- the store
   Error restore(Kept kind, std::uint32_t key, Bytes bytes, std::uint32_t operation);
@@ -147,6 +147,7 @@ class Session {
   TARTA_COLD void violate(Fault fault);
   void connection_over();
   void settle_all(Error error);
+  void take_out_requests();
   void check_times();
   void keep_alive();
   void watch_acknowledgements();
@@ -177,6 +178,7 @@ class Session {
 
   // --- what goes to the server (session_out.cpp)
   Error check_publish(const PublishHead& head) const;
+  static bool valid_publish_properties(Bytes properties);
   Error make_room(std::uint8_t qos, std::uint32_t bytes);
   Outgoing* find_operation(std::uint32_t operation);
   PublishHead head_of(const Outgoing& entry) const;
@@ -205,6 +207,7 @@ class Session {
   bool write_request_properties(const Outgoing& entry, Buffer<std::uint8_t>& properties) const;
   Error send_request(Outgoing& entry);
   void pump_requests();
+  void refuse_all(const Outgoing& entry, Error error);
   TARTA_COLD void receive_codes(const FixedHeader& header, Bytes body);
   TARTA_COLD void receive_suback(const Outgoing& entry, const CodeList& packet);
   TARTA_COLD void receive_unsuback(const Outgoing& entry, const CodeList& packet);
@@ -231,6 +234,7 @@ class Session {
   bool heard_ = false;             // something was received on this connection
   bool received_ = false;          // … since the last tick
   bool ping_outstanding_ = false;
+  bool client_kept_ = false;       // the store knows the client identifier
   bool disconnecting_ = false;     // disconnect() was called
   bool stuck_ = false;             // an acknowledgement is larger than what the server accepts
   bool queued_ = false;
@@ -255,7 +259,9 @@ class Session {
 
   // Input: [tail of an unfinished packet][bytes of the message], decoded up to position_.
   Buffer<std::uint8_t> input_;
-  std::uint32_t tail_ = 0;
+  std::uint32_t tail_ = 0;      // its bytes, which lie …
+  std::uint32_t tail_at_ = 0;   // … here until the next receive_area()
+  std::uint32_t room_ = 0;      // what receive_area() gave
   std::uint32_t origin_ = 0;    // where the bytes of the last receive() begin in input_
   std::uint32_t filled_ = 0;
   std::uint32_t position_ = 0;
@@ -277,7 +283,7 @@ class Session {
   OutgoingList unsent_;     // QoS 1 and 2, in order
   OutgoingList unsent_0_;   // QoS 0
   Outgoing* replay_ = nullptr;  // what is to be sent again next; nullptr: nothing
-  std::uint32_t quota_ = 0;     // PUBLISH packets that may be sent (5.0 §4.9)
+  std::int32_t quota_ = 0;      // PUBLISH packets that may be sent (5.0 §4.9); below 0 after many PUBRELs at a resume
   std::uint32_t pending_ = 0;
   std::uint32_t pending_bytes_ = 0;
   bool fresh_ = false;      // since the last tick operations were queued, or the connection opened

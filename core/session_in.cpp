@@ -51,17 +51,25 @@ bool disconnect_is_final(std::uint8_t reason) {
 // --- framing ---------------------------------------------------------------------------------------------------------
 
 std::uint8_t* Session::receive_area(std::uint32_t size) {
+  // Not before: records of the last receive() point to what lies there.
+  if (tail_at_ > 0) std::memmove(input_.data(), input_.data() + tail_at_, tail_);
+  tail_at_ = 0;
   input_.truncate(tail_);
-  return input_.extend(size);
+  std::uint8_t* const area = input_.extend(size);
+  room_ = area != nullptr ? size : 0;
+  return area;
 }
 
 void Session::receive(std::uint32_t available, std::uint32_t total) {
   records_.clear();
+  if (room_ == 0) receive_area(0);
+  available = available < room_ ? available : room_;  // nothing is read that was not put there
+  room_ = 0;
   consumed_ = 0;
   origin_ = tail_;
   filled_ = tail_ + available;
   position_ = 0;
-  message_end_ = std::uint64_t{tail_} + total;
+  message_end_ = std::uint64_t{tail_} + (total > available ? total : available);
   heard_ = heard_ || total > 0;
   received_ = true;
   decode_input();
@@ -131,7 +139,7 @@ void Session::finish_input() {
   }
   consumed_ = filled_ - origin_;
   tail_ = filled_ - position_;
-  if (position_ > 0) std::memmove(input_.data(), input_.data() + position_, tail_);
+  tail_at_ = position_;
 }
 
 Place Session::place(Bytes bytes) const {
@@ -180,7 +188,7 @@ void Session::receive_connack(Bytes body) {
   Connack packet;
   if (const Fault fault = decode(body, version_, packet); fault != Fault::none) return violate(fault);
   if (packet.reason == 0) {
-    const Fault fault = check_method(packet.properties);
+    const Fault fault = version_ == Version::v5 ? check_method(packet.properties) : Fault::none;
     return fault == Fault::none ? connected(packet) : violate(fault);
   }
   unsigned flags = connack_is_final(packet.reason, version_) ? closed_final : 0U;
@@ -202,6 +210,7 @@ void Session::receive_publish(const FixedHeader& header, Bytes body, std::uint32
   std::uint32_t serial = 0;
   skipping_arrival_ = false;
   if (packet.qos > 0) {
+    if (version_ == Version::v3_1 && !packet.dup) inbound_.forget_earlier(packet.id);
     const std::uint32_t most = options_[NumberOption::receive_maximum];
     switch (inbound_.arrive(packet.id, packet.qos, packet.dup, most, serial)) {
       case Inbound::Arriving::deliver:
@@ -209,7 +218,7 @@ void Session::receive_publish(const FixedHeader& header, Bytes body, std::uint32
       case Inbound::Arriving::drop:
         return;
       case Inbound::Arriving::acknowledge:
-        return answer(PacketType::pubrec, packet.id, 0, stored_);
+        return answer(PacketType::pubrec, packet.id, 0, serial_);
       case Inbound::Arriving::qos_changed:
         return violate(Fault::qos_changed);
       case Inbound::Arriving::too_many:
@@ -265,13 +274,13 @@ void Session::add_message(const FixedHeader& header, const Publish& packet, std:
   const unsigned flags = header.flags | (large ? goes_on : 0U) | (chosen ? by_identifier : 0U);
   const Place properties = place(packet.properties);
   const bool bears = properties.length > 0;
-  if (packet.qos == 0 && !bears) return records_.add(Event::message, flags, topic, offset, length);
-  if (!bears) return records_.add(Event::message, flags | with_identifier, topic, offset, length, packet.id, serial);
+  if (packet.qos == 0 && !bears) return records_.add_message(flags, topic, offset, length);
+  if (!bears) return records_.add_message(flags | with_identifier, topic, offset, length, packet.id, serial);
   if (packet.qos == 0) {
-    return records_.add(Event::message, flags | with_properties, topic, offset, length, properties.offset,
+    return records_.add_message(flags | with_properties, topic, offset, length, properties.offset,
                         properties.length);
   }
-  records_.add(Event::message, flags | with_identifier | with_properties, topic, offset, length, packet.id, serial,
+  records_.add_message(flags | with_identifier | with_properties, topic, offset, length, packet.id, serial,
                properties.offset, properties.length);
 }
 
@@ -286,14 +295,14 @@ void Session::receive_acknowledgement(const FixedHeader& header, Bytes body) {
     // 5.0 §4.3.3: a PUBREC for what we do not know is told so; other acknowledgements have no answer.
     const auto unknown = static_cast<std::uint8_t>(Reason::packet_identifier_not_found);
     const bool answered = packet.type == PacketType::pubrec && !is_refusal(packet.reason);
-    if (answered) answer(PacketType::pubrel, packet.id, unknown, stored_);
+    if (answered) answer(PacketType::pubrel, packet.id, unknown, serial_);
     return;
   }
   switch (effect_of(entry->stage, packet.type, packet.reason)) {
     case Effect::wrong:
       return violate(Fault::acknowledgement_kind);
     case Effect::complete:
-      if (quota_ < limits_.receive_maximum) ++quota_;  // 5.0 §4.9
+      if (entry->charged) ++quota_;  // 5.0 §4.9
       return complete(entry, packet.reason, place(packet.properties));
     case Effect::release:
       entry->stage = Stage::pubcomp;
@@ -308,7 +317,7 @@ void Session::receive_pubrel(const Acknowledgement& packet) {
   if (inbound_.waiting(packet.id)) return violate(Fault::acknowledgement_kind);
   if (!inbound_.held(packet.id)) {
     const auto unknown = static_cast<std::uint8_t>(Reason::packet_identifier_not_found);
-    return answer(PacketType::pubcomp, packet.id, unknown, stored_);
+    return answer(PacketType::pubcomp, packet.id, unknown, serial_);
   }
   inbound_.release(packet.id);
   // The release is kept before PUBCOMP goes out: the server may use the identifier for another message from then on.
@@ -326,9 +335,10 @@ void Session::receive_disconnect(const FixedHeader& header, Bytes body) {
   end(Error::server_disconnected, packet.reason, Fault::none, flags, place(packet.properties));
 }
 
-// 5.0 §4.12: all packets of an exchange name the method of CONNECT.
+// 5.0 §4.12: all packets of an exchange name the method of CONNECT, which AUTH and CONNACK may not leave out.
 Fault Session::check_method(const Properties& properties) const {
-  if (!properties.has(Property::authentication_method)) return Fault::none;
+  const bool named = properties.has(Property::authentication_method);
+  if (!named && !options_.has(BytesOption::authentication_method)) return Fault::none;
   const std::string_view ours = as_text(options_[BytesOption::authentication_method]);
   return properties.text(Property::authentication_method) == ours ? Fault::none : Fault::authentication_method_changed;
 }

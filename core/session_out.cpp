@@ -59,6 +59,16 @@ Error Session::check_publish(const PublishHead& head) const {
   return encoded_size(head, version_) > limits_.maximum_packet_size ? Error::packet_too_large : Error::none;
 }
 
+// What an application may give: the session itself writes the alias and the expiry, and Subscription Identifiers are the
+// server's (5.0 §3.3.4).
+bool Session::valid_publish_properties(Bytes properties) {
+  if (properties.empty()) return true;
+  Properties checked;
+  return checked.check(properties, packet_set::PUBLISH) == Fault::none && !checked.has(Property::topic_alias) &&
+         !checked.has(Property::message_expiry_interval) && !checked.has(Property::subscription_identifier) &&
+         check_response_topic(checked) == Fault::none;
+}
+
 // Makes room in the queue for one more message, as the overflow rule says.
 Error Session::make_room(std::uint8_t qos, std::uint32_t bytes) {
   const std::uint32_t most = options_[NumberOption::queue_max_messages];
@@ -84,16 +94,9 @@ std::uint8_t* Session::publish(std::uint32_t operation, std::uint32_t topic, std
   const std::uint8_t qos = flags >> 1U & 3U;
   const bool known = topic < topics_out_.size() && topics_out_[topic].name != nullptr;
   error = Error::invalid_argument;
-  if (!known || qos == 3 || flags > 5) return nullptr;
-  if (!properties.empty()) {
-    // The session itself writes the alias and the expiry; Subscription Identifiers are the server's (5.0 §3.3.4).
-    Properties checked;
-    const bool valid = checked.check(properties, packet_set::PUBLISH) == Fault::none;
-    if (!valid || checked.has(Property::topic_alias) || checked.has(Property::message_expiry_interval) ||
-        checked.has(Property::subscription_identifier)) {
-      return nullptr;
-    }
-  }
+  if (!known || qos == 3 || flags > 5 || !valid_publish_properties(properties)) return nullptr;
+  error = Error::packet_too_large;
+  if (length > variable_maximum) return nullptr;
   PublishHead head;
   head.flags = flags;
   head.topic = {topics_out_[topic].name, topics_out_[topic].size};
@@ -165,8 +168,8 @@ Error Session::cancel(std::uint32_t operation) {
   if (entry->sent) return Error::none;  // its packet identifier is in use until it is acknowledged
   const bool request = entry->stage == Stage::suback || entry->stage == Stage::unsuback;
   if (request) {
-    for (std::uint32_t i = 0; entry->stage == Stage::suback && i < entry->payload_size / 4; ++i) {
-      subscriptions_.set_state(entry->filter(i), Subscribed::no);
+    for (std::uint32_t i = 0; entry->stage == Stage::suback && !entry->wanted_before && i < entry->payload_size / 4; ++i) {
+      subscriptions_.set_wanted(entry->filter(i), false);
     }
     take_out(requests_, entry);
   } else {
@@ -176,9 +179,13 @@ Error Session::cancel(std::uint32_t operation) {
 }
 
 Error Session::authenticate(std::uint8_t reason, Bytes data) {
-  const bool allowed = reason_allowed(reason, PacketType::auth) && reason != 0;
+  constexpr std::size_t longest = 65'535;  // 5.0 §1.5.6
+  // Before CONNACK the exchange of CONNECT goes on; a new one begins on an open connection (5.0 §4.12).
+  const bool again = Reason{reason} == Reason::reauthenticate;
+  const bool allowed = again ? online() : reason_allowed(reason, PacketType::auth) && reason != 0;
   const bool open = phase_ == Phase::connecting || phase_ == Phase::online;
-  if (!allowed || !open || version_ != Version::v5 || !options_.has(BytesOption::authentication_method)) {
+  if (!allowed || !open || data.size() > longest || version_ != Version::v5 ||
+      !options_.has(BytesOption::authentication_method)) {
     return Error::invalid_argument;
   }
   const Bytes method = options_[BytesOption::authentication_method];
@@ -202,9 +209,12 @@ void Session::delivered(std::uint32_t through) {
   acknowledge_arrivals();
 }
 
-void Session::acknowledge(std::uint32_t serial, std::uint8_t reason) {
-  inbound_.acknowledge(serial, reason);
+// Before 5.0 an acknowledgement has no reason code: the message is accepted, whatever its handler says.
+Error Session::acknowledge(std::uint32_t serial, std::uint8_t reason) {
+  if (!reason_allowed(reason, PacketType::puback)) return Error::invalid_argument;
+  inbound_.acknowledge(serial, version_ == Version::v5 ? reason : std::uint8_t{0});
   acknowledge_arrivals();
+  return Error::none;
 }
 
 // --- the end of an operation -----------------------------------------------------------------------------------------
@@ -287,8 +297,8 @@ bool Session::wants_flush() const {
   if (!output_.empty() || fresh_ || disconnecting_ || stuck_ || !failures_.empty() || !changes_.empty()) return true;
   if (!online()) return false;
   const bool answers = !answers_.empty() && is_stored(answers_[answers_done_].needs);
-  const bool messages = !unsent_.empty() && quota_ > 0 && is_stored(unsent_.first()->serial);
-  return answers || messages || (replay_ != nullptr && quota_ > 0) || !unsent_0_.empty();
+  const bool messages = replay_ == nullptr && !unsent_.empty() && quota_ > 0 && is_stored(unsent_.first()->serial);
+  return answers || messages || (replay_ != nullptr ? quota_ > 0 : !unsent_0_.empty());
 }
 
 // What was queued since the last tick learns the time.
@@ -332,6 +342,11 @@ void Session::pump_answers() {
   if (answers_done_ == answers_.size()) {
     answers_.clear();
     answers_done_ = 0;
+  } else if (answers_done_ >= 256 && answers_done_ * 2 >= answers_.size()) {
+    const std::uint32_t left = answers_.size() - answers_done_;
+    std::memmove(answers_.data(), answers_.data() + answers_done_, left * sizeof(Answer));
+    answers_.truncate(left);
+    answers_done_ = 0;
   }
 }
 
@@ -340,7 +355,10 @@ void Session::pump_replay() {
   while (replay_ != nullptr && room_in_output() && online()) {
     Outgoing* const entry = replay_;
     if (entry->stage == Stage::pubcomp) {
+      // It takes a place of the quota without waiting for one: the server may still count the message (5.0 §3.3.4).
       replay_ = entry->next;
+      --quota_;
+      entry->charged = true;
       answer(PacketType::pubrel, entry->id, 0, entry->serial);
       continue;
     }
@@ -348,8 +366,7 @@ void Session::pump_replay() {
       drop(inflight_, entry, error);
       continue;
     }
-    if (quota_ == 0) return;
-    --quota_;
+    if (quota_ <= 0) return;
     replay_ = entry->next;
     send_publish(*entry);
   }
@@ -379,6 +396,9 @@ void Session::send_publish(Outgoing& entry) {
   encode(writer, head, version_);
   writer.bytes(entry.payload());
   entry.sent = true;
+  if (entry.id == 0) return;
+  entry.charged = true;
+  --quota_;
 }
 
 // Messages in the order in which they were published; one that must wait (for quota or for its record) holds up those of
@@ -386,19 +406,20 @@ void Session::send_publish(Outgoing& entry) {
 void Session::pump_messages() {
   while (room_in_output() && online()) {
     Outgoing* entry = unsent_.first();
-    const bool waits = entry == nullptr || quota_ == 0 || !is_stored(entry->serial);
+    const bool waits = entry == nullptr || quota_ <= 0 || !is_stored(entry->serial);
     Outgoing* const entry_0 = unsent_0_.first();
     const bool first = !waits && (entry_0 == nullptr || at_or_before(entry->serial, entry_0->serial));
     if (!first) entry = entry_0;
     if (entry == nullptr) return;
     OutgoingList& list = first ? unsent_ : unsent_0_;
-    if (const Error error = check_publish(head_of(*entry)); error != Error::none) {
+    const bool expired = entry->expires != 0 && now_.wall / 1000 >= entry->expires;
+    const Error error = expired ? Error::message_expired : check_publish(head_of(*entry));
+    if (error != Error::none) {
       drop(list, entry, error);
       continue;
     }
     send_publish(*entry);
     if (first) {
-      --quota_;
       unsent_.unlink(entry);
       inflight_.append(entry);
     } else {

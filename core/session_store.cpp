@@ -73,17 +73,19 @@ void Session::write_blob(const Change& change) {
 
 void Session::stored(std::uint32_t through) {
   records_.clear();
-  stored_ = through;
+  if (through - stored_ <= serial_ - stored_) stored_ = through;  // never back, nor past what was asked for
 }
 
-// The record could not be written: the operation that asked for it fails, and nothing that depends on it is sent.
+// The record could not be written: a message that was to be published fails. Without any other record nothing is safe any
+// more, neither an acknowledgement nor a release, and the connection ends.
 void Session::store_failed(std::uint32_t serial) {
   records_.clear();
+  const bool under_way = serial - stored_ - 1 < serial_ - stored_;
+  if (!under_way) return;
   for (Outgoing* entry = unsent_.first(); entry != nullptr; entry = entry->next) {
-    if (entry->serial != serial) continue;
-    drop(unsent_, entry, Error::store_failed);
-    break;
+    if (entry->serial == serial) return drop(unsent_, entry, Error::store_failed);
   }
+  end(Error::store_failed, 0, Fault::none, closed_final);
 }
 
 Error Session::restore(Kept kind, std::uint32_t key, Bytes bytes, std::uint32_t operation) {
@@ -91,8 +93,9 @@ Error Session::restore(Kept kind, std::uint32_t key, Bytes bytes, std::uint32_t 
   const auto id = static_cast<std::uint16_t>(key);
   switch (kind) {
     case Kept::client:
+      if (bytes.size() > 65'535 || check_utf8(bytes) != Utf8::valid) return Error::store_corrupt;
       client_id_.clear();
-      have_session_ = true;
+      have_session_ = client_kept_ = true;
       return client_id_.append(bytes) ? Error::none : Error::out_of_memory;
     case Kept::inbound:
       if (key == 0 || key > PacketIds<Outgoing>::most) return Error::store_corrupt;
@@ -127,9 +130,8 @@ Error Session::restore(Kept kind, std::uint32_t key, Bytes bytes, std::uint32_t 
   entry->operation = operation;
   entry->serial = ++serial_;
   entry->stage = entry->qos() == 1 ? Stage::puback : Stage::pubrec;
-  Properties checked;
   const bool sound = entry->qos() > 0 && valid_topic_name(entry->topic()) &&
-                     checked.check(entry->properties(), packet_set::PUBLISH) == Fault::none && ids_.claim(id, entry);
+                     valid_publish_properties(entry->properties()) && ids_.claim(id, entry);
   if (!sound) return destroy(entry), Error::store_corrupt;
   entry->id = id;
   entry->sent = true;  // it may have been: the server is told with DUP

@@ -29,8 +29,10 @@ Error Session::request(Stage stage, std::uint32_t operation, std::span<const std
   writer.bytes(properties);
   std::memcpy(writer.position(), filters.data(), filters.size_bytes());
   // What is being given up is not asked for again, should the server lose its session meanwhile.
-  const Subscribed state = stage == Stage::suback ? Subscribed::asked : Subscribed::no;
-  for (const std::uint32_t filter : filters) subscriptions_.set_state(filter, state);
+  for (const std::uint32_t filter : filters) {
+    entry->wanted_before = entry->wanted_before || subscriptions_.wanted(filter);
+    subscriptions_.set_wanted(filter, stage == Stage::suback);
+  }
   requests_.append(entry);
   fresh_ = true;
   return Error::none;
@@ -44,19 +46,26 @@ Error Session::unsubscribe(std::uint32_t operation, std::span<const std::uint32_
   return request(Stage::unsuback, operation, filters, properties);
 }
 
-// Each filter that the server held, once. The requests are the session's own (operation 0). One filter to a SUBSCRIBE
+// Each filter that the server was to hold, once, unless it is being asked for anyway. The requests are the session's own (operation 0). One filter to a SUBSCRIBE
 // where it gets an identifier; else as many as make a packet of moderate size.
 void Session::resubscribe() {
   constexpr std::uint32_t enough = 16 * 1024;
+  Buffer<bool> asked;
+  asked.resize_zeroed(subscriptions_.size());
+  for (const Outgoing* entry = requests_.first(); entry != nullptr; entry = entry->next) {
+    for (std::uint32_t i = 0; entry->stage == Stage::suback && i < entry->payload_size / 4; ++i) {
+      if (entry->filter(i) < asked.size()) asked[entry->filter(i)] = true;
+    }
+  }
   Buffer<std::uint32_t> filters;
   std::uint32_t bytes = 0;
   const auto ask = [&] {
-    if (!filters.empty()) request(Stage::suback, 0, filters, {});
+    if (!filters.empty() && request(Stage::suback, 0, filters, {}) == Error::none) requests_.last()->own = true;
     filters.clear();
     bytes = 0;
   };
   for (std::uint32_t number = 0; number < subscriptions_.size(); ++number) {
-    if (!subscriptions_.defined(number) || subscriptions_.state(number) != Subscribed::granted) continue;
+    if (!subscriptions_.wanted(number) || asked[number]) continue;
     const auto size = static_cast<std::uint32_t>(subscriptions_.filter(number).size()) + 3;
     if (limits_.subscription_identifiers || bytes + size > enough) ask();
     filters.push(number);
@@ -84,7 +93,6 @@ bool Session::write_filters(const Outgoing& entry, Buffer<std::uint8_t>& filters
   const PacketType type = entry.stage == Stage::suback ? PacketType::subscribe : PacketType::unsubscribe;
   for (std::uint32_t i = 0; i < entry.payload_size / 4; ++i) {
     const std::uint32_t number = entry.filter(i);
-    if (!subscriptions_.defined(number)) continue;
     FilterItem item{subscriptions_.filter(number), subscriptions_.options(number)};
     if (version_ != Version::v5) item.options = options::qos(item.options);
     std::uint8_t* const at = filters.extend(filter_size(item, type));
@@ -110,6 +118,14 @@ bool Session::write_request_properties(const Outgoing& entry, Buffer<std::uint8_
 
 Error Session::send_request(Outgoing& entry) {
   if (const Error error = check_request(entry); error != Error::none) return error;
+  // A filter that was forgotten meanwhile is not asked for, and gets no code.
+  for (std::uint32_t i = 0; i < entry.payload_size / 4;) {
+    if (subscriptions_.defined(entry.filter(i))) {
+      ++i;
+    } else {
+      entry.remove_filter(i);
+    }
+  }
   Buffer<std::uint8_t> filters, properties;
   if (!write_filters(entry, filters) || !write_request_properties(entry, properties)) return Error::out_of_memory;
   if (filters.empty()) return Error::cancelled;
@@ -124,6 +140,17 @@ Error Session::send_request(Outgoing& entry) {
   return entry.sent ? Error::none : Error::packet_too_large;
 }
 
+// A subscription that cannot be restored, as this server would not take it.
+void Session::refuse_all(const Outgoing& entry, Error error) {
+  Reason reason = Reason::unspecified_error;
+  if (error == Error::wildcard_not_supported) reason = Reason::wildcard_subscriptions_not_supported;
+  if (error == Error::shared_not_supported) reason = Reason::shared_subscriptions_not_supported;
+  for (std::uint32_t i = 0; i < entry.payload_size / 4; ++i) {
+    subscriptions_.set_wanted(entry.filter(i), false);
+    records_.add(Event::refused, 0, entry.filter(i), static_cast<std::uint32_t>(reason));
+  }
+}
+
 void Session::pump_requests() {
   for (Outgoing* entry = requests_.first(); entry != nullptr;) {
     Outgoing* const next = entry->next;
@@ -131,6 +158,7 @@ void Session::pump_requests() {
     if (error == Error::packet_identifiers_exhausted) return;  // until one is free
     if (error != Error::none) {
       if (entry->operation != 0) fail(entry->operation, error);
+      if (entry->own) refuse_all(*entry, error);
       ids_.release(entry->id);
       take_out(requests_, entry);
     }
@@ -162,8 +190,8 @@ void Session::receive_suback(const Outgoing& entry, const CodeList& packet) {
   for (std::uint32_t i = 0; i < count; ++i) {
     const std::uint32_t filter = entry.filter(i);
     const bool refused = is_refusal(packet.codes[i]);
-    subscriptions_.set_state(filter, refused ? Subscribed::no : Subscribed::granted);
-    if (refused && entry.operation == 0) records_.add(Event::refused, 0, filter, packet.codes[i]);
+    if (refused && !entry.wanted_before) subscriptions_.set_wanted(filter, false);
+    if (refused && entry.own) records_.add(Event::refused, 0, filter, packet.codes[i]);
   }
   if (entry.operation == 0) return;
   records_.begin(Event::suback);
@@ -174,11 +202,6 @@ void Session::receive_suback(const Outgoing& entry, const CodeList& packet) {
 }
 
 void Session::receive_unsuback(const Outgoing& entry, const CodeList& packet) {
-  const std::uint32_t count = entry.payload_size / 4;
-  for (std::uint32_t i = 0; i < count; ++i) {
-    const bool refused = i < packet.codes.size() && is_refusal(packet.codes[i]);
-    if (refused) subscriptions_.set_state(entry.filter(i), Subscribed::granted);
-  }
   if (entry.operation == 0) return;
   if (version_ != Version::v5) return records_.add(Event::done, 0, entry.operation, 0U, 0U, 0U);
   records_.begin(Event::unsuback);

@@ -14,7 +14,7 @@ bool Subscriptions::define(std::uint32_t number, std::string_view filter, std::u
     return true;
   }
   while (entries_.size() <= number) {
-    if (!entries_.push({nullptr, 0, 0, Subscribed::no})) return false;
+    if (!entries_.push({nullptr, 0, 0, false})) return false;
   }
   auto* const copy = static_cast<char*>(std::malloc(filter.size() + 1));
   if (copy == nullptr || !router_.add(number, matched_part(filter))) {
@@ -22,7 +22,7 @@ bool Subscriptions::define(std::uint32_t number, std::string_view filter, std::u
     return false;
   }
   std::memcpy(copy, filter.data(), filter.size());
-  entries_[number] = {copy, static_cast<std::uint32_t>(filter.size()), options, Subscribed::no};
+  entries_[number] = {copy, static_cast<std::uint32_t>(filter.size()), options, false};
   return true;
 }
 
@@ -30,7 +30,7 @@ void Subscriptions::forget(std::uint32_t number) {
   if (!defined(number)) return;
   router_.remove(number);
   std::free(entries_[number].filter);
-  entries_[number] = {nullptr, 0, 0, Subscribed::no};
+  entries_[number] = {nullptr, 0, 0, false};
 }
 
 }  // namespace tarta

@@ -5,12 +5,6 @@
 
 namespace tarta {
 
-enum class Subscribed : std::uint8_t {
-  no,       // not defined, or only matched
-  asked,    // SUBSCRIBE is under way or waits
-  granted,  // the server holds it; a server without our session is asked again
-};
-
 class Subscriptions {
  public:
   explicit Subscriptions(std::uint64_t salt) : router_(salt) {}
@@ -25,9 +19,11 @@ class Subscriptions {
   bool defined(std::uint32_t number) const { return number < entries_.size() && entries_[number].filter != nullptr; }
   std::string_view filter(std::uint32_t number) const { return {entries_[number].filter, entries_[number].size}; }
   std::uint8_t options(std::uint32_t number) const { return entries_[number].options; }
-  Subscribed state(std::uint32_t number) const { return entries_[number].state; }
-  void set_state(std::uint32_t number, Subscribed state) {
-    if (defined(number)) entries_[number].state = state;
+
+  // Is the server to hold it? Then one that has lost our session is asked again.
+  bool wanted(std::uint32_t number) const { return defined(number) && entries_[number].wanted; }
+  void set_wanted(std::uint32_t number, bool wanted) {
+    if (defined(number)) entries_[number].wanted = wanted;
   }
 
   std::uint32_t size() const { return entries_.size(); }  // numbers are below
@@ -38,7 +34,7 @@ class Subscriptions {
     char* filter;  // nullptr: not in use
     std::uint32_t size;
     std::uint8_t options;
-    Subscribed state;
+    bool wanted;
   };
 
   Buffer<Entry> entries_;

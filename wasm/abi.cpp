@@ -24,8 +24,9 @@ struct tarta_session {
   tarta::Buffer<std::uint32_t> inspected;
   tarta_status status{};
 
-  // The first bytes of the scratch area; fewer where the host asks for more than it was given.
-  Bytes arguments(std::uint32_t length) const { return Bytes{scratch}.first(length < scratch.size() ? length : scratch.size()); }
+  // The first bytes of the scratch area, which given() has found to be there.
+  bool given(std::uint32_t length) const { return length <= scratch.size(); }
+  Bytes arguments(std::uint32_t length) const { return Bytes{scratch}.first(length); }
 };
 
 namespace {
@@ -70,18 +71,17 @@ std::uint32_t finish_records(tarta_session* self) {
   return result;
 }
 
-// The scratch area: `count` numbers, then `properties` bytes.
+// The scratch area: `count` numbers, then `properties` bytes. No numbers where it is smaller, which no request accepts.
 struct ListArguments {
   std::span<const std::uint32_t> numbers;
   Bytes properties;
 };
 ListArguments list_arguments(const tarta_session* self, std::uint32_t count, std::uint32_t properties) {
-  const Bytes all = self->arguments(UINT32_MAX);
-  if (count > all.size() / 4) return {};
-  const std::size_t rest = all.size() - std::size_t{count} * 4;
+  const std::uint64_t size = std::uint64_t{count} * 4 + properties;
+  if (size > self->scratch.size()) return {};
+  const Bytes all = self->arguments(static_cast<std::uint32_t>(size));
   // A buffer's memory is aligned for numbers.
-  return {{reinterpret_cast<const std::uint32_t*>(all.data()), count},
-          all.subspan(std::size_t{count} * 4, properties < rest ? properties : rest)};
+  return {{reinterpret_cast<const std::uint32_t*>(all.data()), count}, all.subspan(std::size_t{count} * 4)};
 }
 
 }  // namespace
@@ -112,7 +112,8 @@ EXPORT(set_number) uint32_t tarta_set_number(tarta_session* self, uint32_t optio
 }
 
 EXPORT(set_bytes) uint32_t tarta_set_bytes(tarta_session* self, uint32_t option, uint32_t length) {
-  if (option >= static_cast<std::uint32_t>(tarta::BytesOption::count)) return finish(self, Error::invalid_argument);
+  const bool known = option < static_cast<std::uint32_t>(tarta::BytesOption::count);
+  if (!known || !self->given(length)) return finish(self, Error::invalid_argument);
   return finish(self, self->session.options().set(static_cast<tarta::BytesOption>(option), self->arguments(length)));
 }
 
@@ -124,6 +125,7 @@ EXPORT(clear_bytes) uint32_t tarta_clear_bytes(tarta_session* self, uint32_t opt
 
 EXPORT(transport_opened)
 uint32_t tarta_transport_opened(tarta_session* self, uint32_t server, double monotonic, double wall) {
+  if (server > 15) return finish(self, Error::invalid_argument);
   return finish(self, self->session.transport_opened(server, {monotonic, wall}));
 }
 
@@ -162,12 +164,13 @@ EXPORT(tick) uint32_t tarta_tick(tarta_session* self, double monotonic, double w
 }
 
 EXPORT(define_topic) uint32_t tarta_define_topic(tarta_session* self, uint32_t topic, uint32_t length) {
+  if (!self->given(length)) return finish(self, Error::invalid_argument);
   return finish(self, self->session.define_topic(topic, tarta::as_text(self->arguments(length))));
 }
 
 EXPORT(define_filter)
 uint32_t tarta_define_filter(tarta_session* self, uint32_t filter, uint32_t length, uint32_t options) {
-  if (options > 0xFF) return finish(self, Error::invalid_argument);
+  if (options > 0xFF || !self->given(length)) return finish(self, Error::invalid_argument);
   const std::string_view text = tarta::as_text(self->arguments(length));
   return finish(self, self->session.define_filter(filter, text, static_cast<std::uint8_t>(options)));
 }
@@ -181,7 +184,7 @@ uint8_t* tarta_publish(tarta_session* self, uint32_t operation, uint32_t topic, 
                        uint32_t properties, uint32_t expiry) {
   Error error = Error::invalid_argument;
   uint8_t* payload = nullptr;
-  if (flags <= 0xFF) {
+  if (flags <= 0xFF && self->given(properties)) {
     payload = self->session.publish(operation, topic, static_cast<std::uint8_t>(flags), length,
                                     self->arguments(properties), expiry, error);
   }
@@ -206,10 +209,12 @@ EXPORT(cancel) uint32_t tarta_cancel(tarta_session* self, uint32_t operation) {
 }
 
 EXPORT(authenticate) uint32_t tarta_authenticate(tarta_session* self, uint32_t reason, uint32_t data) {
+  if (reason > 0xFF || !self->given(data)) return finish(self, Error::invalid_argument);
   return finish(self, self->session.authenticate(static_cast<std::uint8_t>(reason), self->arguments(data)));
 }
 
 EXPORT(disconnect) uint32_t tarta_disconnect(tarta_session* self, uint32_t reason, uint32_t properties) {
+  if (reason > 0xFF || !self->given(properties)) return finish(self, Error::invalid_argument);
   return finish(self, self->session.disconnect(static_cast<std::uint8_t>(reason), self->arguments(properties)));
 }
 
@@ -220,13 +225,15 @@ EXPORT(delivered) void tarta_delivered(tarta_session* self, uint32_t through) {
 
 EXPORT(hold) void tarta_hold(tarta_session* self, uint32_t serial) { self->session.hold(serial); }
 
-EXPORT(acknowledge) void tarta_acknowledge(tarta_session* self, uint32_t serial, uint32_t reason) {
-  self->session.acknowledge(serial, static_cast<std::uint8_t>(reason));
-  write_status(self, Error::none);
+EXPORT(acknowledge) uint32_t tarta_acknowledge(tarta_session* self, uint32_t serial, uint32_t reason) {
+  if (reason > 0xFF) return finish(self, Error::invalid_argument);
+  return finish(self, self->session.acknowledge(serial, static_cast<std::uint8_t>(reason)));
 }
 
 EXPORT(restore)
 uint32_t tarta_restore(tarta_session* self, uint32_t kind, uint32_t key, uint32_t length, uint32_t operation) {
+  if (!self->given(length)) return finish(self, Error::invalid_argument);
+  if (kind > 0xFF) return finish(self, Error::store_corrupt);
   return finish(self, self->session.restore(static_cast<tarta::Kept>(kind), key, self->arguments(length), operation));
 }
 
@@ -242,7 +249,7 @@ EXPORT(store_failed) void tarta_store_failed(tarta_session* self, uint32_t seria
 
 EXPORT(inspect)
 uint32_t tarta_inspect(tarta_session* self, uint32_t length, uint32_t version, uint32_t from_client) {
-  if (version < 3 || version > 5) return finish(self, Error::invalid_argument), 0;
+  if (version < 3 || version > 5 || !self->given(length)) return finish(self, Error::invalid_argument), 0;
   const auto sender = from_client != 0 ? tarta::Sender::client : tarta::Sender::server;
   const std::uint32_t most = self->session.options()[tarta::NumberOption::maximum_packet_size];
   const tarta::Inspection result =

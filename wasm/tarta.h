@@ -129,20 +129,22 @@ uint32_t tarta_disconnect(tarta_session*, uint32_t reason, uint32_t properties);
 /* Handlers have returned for all messages up to this serial (which counts QoS 1 and 2 messages, modulo 2^32). */
 void tarta_delivered(tarta_session*, uint32_t through);
 
-/* hold(): this message is acknowledged by hand: by acknowledge(), with a reason code (5.0; 0 otherwise). */
+/* hold(): this message is acknowledged by hand: by acknowledge(), with a reason code of PUBACK (5.0 §3.4.2.1; before 5.0
+ * there is none, and it is taken as 0). */
 void tarta_hold(tarta_session*, uint32_t serial);
-void tarta_acknowledge(tarta_session*, uint32_t serial, uint32_t reason);
+uint32_t tarta_acknowledge(tarta_session*, uint32_t serial, uint32_t reason);
 
 /* --- the store (option `durable`) ---------------------------------------------------------------------------- */
 
-/* Before the first connection, for each record that was kept, in the order of their serials; `length` bytes are in the
+/* Before the first connection, for each record that was kept, in the order in which PERSIST told of them
+ * (serials begin anew with each session: the host numbers its records itself); `length` bytes are in the
  * scratch area. `operation` names what a restored message reports to. `store_corrupt` if the bytes are no record. */
 uint32_t tarta_restore(tarta_session*, uint32_t kind, uint32_t key, uint32_t length, uint32_t operation);
 
 /* All records up to this serial are on disk. */
 void tarta_stored(tarta_session*, uint32_t through);
 
-/* The record with this serial could not be kept. */
+/* The record with this serial could not be kept: its message fails; without any other record the connection ends. */
 void tarta_store_failed(tarta_session*, uint32_t serial);
 
 /* --- inspection ---------------------------------------------------------------------------------------------- */

@@ -82,6 +82,10 @@ function properties() {
   }
   const type = ({ form, rule }) => {
     const one = FORMS[form][0];
+    // The forms tell the client what repeats: pairs, always as a list; and Subscription Identifiers, when there are several.
+    if ((rule === "repeat") !== (form === "pair") || (rule === "nonzero_repeat") !== (form === "variable")) {
+      throw new Error("core/property.def: the client takes pairs and variable integers for what may stand more than once");
+    }
     if (rule === "repeat") return `readonly ${one}[]`;
     return rule === "nonzero_repeat" ? `${one} | readonly ${one}[]` : one;
   };
@@ -97,11 +101,7 @@ function properties() {
       + `export type ${name}Properties = Pick<Properties,\n${keys.join("\n")}\n>;\n`;
   });
   const forms = Object.keys(FORMS);
-  const data = rows.map(({ identifier, camelName, form, rule, packets }) => {
-    const mask = packets.reduce((sum, packet) => sum | (1 << PACKETS.indexOf(packet)), 0);
-    const bits = (rule === "boolean" ? 1 : 0) | (/nonzero|alias/.test(rule) ? 2 : 0) | (rule.includes("repeat") ? 4 : 0);
-    return `  [${hex(identifier)}, "${camelName}", ${forms.indexOf(form)}, ${bits}, 0x${mask.toString(16)}],\n`;
-  });
+  const data = rows.map(({ identifier, camelName, form }) => `  [${hex(identifier)}, "${camelName}", ${forms.indexOf(form)}],\n`);
   return `/** The properties of MQTT 5.0 (§2.2.2.2), by their names in the specification. */
 export interface Properties {
 ${fields}}
@@ -111,19 +111,8 @@ ${picks.join("\n")}
 export const enum Form {
 ${forms.map((form, number) => `  ${form.replace(/_(.)/, (_, letter) => letter.toUpperCase())} = ${number},\n`).join("")}}
 
-/** What a value must be beyond its form, as bits. */
-export const enum Rule {
-  boolean = 1,
-  nonzero = 2,
-  repeat = 4,
-}
-
-/** The packets that may bear a property, as bit numbers; WILL stands for the Will Properties of CONNECT. */
-export const enum Packet {
-${PACKETS.map((packet, number) => `  ${packet} = ${number},\n`).join("")}}
-
-/** identifier, name, form, rules, packets (a bit each) */
-export const PROPERTIES: readonly (readonly [number, keyof Properties, Form, number, number])[] = [
+/** identifier, name, form; which packets may bear a property, and some values, are the core's to check */
+export const PROPERTIES: readonly (readonly [number, keyof Properties, Form])[] = [
 ${data.join("")}];
 `;
 }
@@ -147,18 +136,22 @@ function errors() {
   const core = table("error", "TARTA_ERROR");
   const host = table("error", "TARTA_HOST_ERROR");
   const union = [...core.slice(1), ...host].map(([, code, meaning]) => `  /** ${sentence(meaning)} */\n  | "${code}"\n`);
+  // Messages say the code in words, and what a meaning adds after a semicolon.
+  const hint = ([, code, meaning]) => [code, ...meaning.split("; ").slice(1)].join("=");
   return `/** Every way in which something can fail. */
 export type ErrorCode =
 ${union.join("").trimEnd()};
 
-/** \`code=meaning\` by the core's number, with "|" between them; those that the core does not know come last. */
-export const ERRORS =${joined([...core, ...host].map(([, code, meaning]) => `${code}=${meaning}`))};
+/** \`code=meaning\` from the core's number 1 on, with "|" between them; those that the core does not know come last. */
+export const ERRORS =${joined([...core.slice(1), ...host].map(hint))};
 `;
 }
 
 function faults() {
-  const names = table("fault", "TARTA_FAULT").map(([name]) => name.replaceAll("_", " "));
-  return `/** What can be wrong with a received packet, by the core's number, with "|" between them. core/fault.def explains each. */
+  // Most reason codes say themselves what is wrong; these two do not.
+  const vague = ["malformed_packet", "protocol_error"];
+  const names = table("fault", "TARTA_FAULT").map(([name, reason]) => (vague.includes(reason) ? name.replaceAll("_", " ") : ""));
+  return `/** What can be wrong with a received packet, by the core's number, with "|" between them; empty where the reason code says it. */
 export const FAULTS =${joined(names)};
 `;
 }

@@ -298,6 +298,27 @@ const version5 = [
       ok(got.messageExpiryInterval > 0 && got.messageExpiryInterval <= 600, "message expiry interval is at most 600");
     },
   },
+  {
+    name: "ask and answer",
+    versions: [5],
+    async run(kit) {
+      const [server, client] = await Promise.all([kit.connect(), kit.connect()]);
+      await server.respond(kit.topic("sum"), async (message) => String(message.json().reduce((a, b) => a + b)));
+      const answers = await Promise.all([
+        client.request(kit.topic("sum"), "[1, 2, 3]", { timeout: 5_000 }),
+        client.request(kit.topic("sum"), "[40, 2]", { timeout: 5_000 }),
+      ]);
+      equal(answers.map((answer) => answer.text()), ["6", "42"], "answers");
+    },
+  },
+  {
+    name: "a question that nobody answers",
+    versions: [5],
+    async run(kit) {
+      const client = await kit.connect();
+      await kit.failsWith(client.request(kit.topic("nobody"), "hello?", { timeout: 300 }), { code: "TIMEOUT" });
+    },
+  },
 ];
 
 export const cases = [...delivery, ...retained, ...wills, ...subscriptions, ...version5, ...troubleCases];

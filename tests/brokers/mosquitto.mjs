@@ -15,6 +15,7 @@ import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createWebSocketStream, WebSocketServer } from "ws";
+import { guard } from "./guard.mjs";
 
 const START_WITHIN = 10_000;
 const STOP_WITHIN = 3_000;
@@ -115,21 +116,11 @@ async function startFront(tcpPort) {
   };
 }
 
-let signalsHeard = false;
-
-/** Without a listener a signal ends Node with no `exit` event. */
-function exitOnSignals() {
-  if (signalsHeard) return;
-  signalsHeard = true;
-  for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143], ["SIGHUP", 129]]) process.once(signal, () => process.exit(code));
-}
-
 export async function startMosquitto() {
   const program = mosquittoProgram();
   if (!program) throw new Error("Mosquitto is not installed: run scripts/setup, or set MOSQUITTO to the program.");
 
   const folder = mkdtempSync(join(tmpdir(), "tarta-mosquitto-"));
-  const removeFolder = () => rmSync(folder, { recursive: true, force: true });
   try {
     writeFileSync(join(folder, "passwords"), "", { mode: 0o600 });
     execFileSync("mosquitto_passwd", ["-b", join(folder, "passwords"), user.username, user.password], { stdio: "pipe" });
@@ -140,13 +131,7 @@ export async function startMosquitto() {
     if (!broker) throw new Error(`Mosquitto found its ports taken, ${ATTEMPTS} times in a row.`);
     const { child, gone, ports, log } = broker;
 
-    // However this process ends, the broker and its folder go with it.
-    const atExit = () => {
-      child.kill("SIGKILL");
-      removeFolder();
-    };
-    process.once("exit", atExit);
-    exitOnSignals();
+    const release = guard(child.pid, folder);
     const front = await startFront(ports.tcp);
 
     return {
@@ -157,16 +142,15 @@ export async function startMosquitto() {
       log,
       async stop() {
         await front.stop();
-        process.removeListener("exit", atExit);
         child.kill("SIGTERM");
         const forced = setTimeout(() => child.kill("SIGKILL"), STOP_WITHIN);
         await gone;
         clearTimeout(forced);
-        removeFolder();
+        await release();
       },
     };
   } catch (error) {
-    removeFolder();
+    rmSync(folder, { recursive: true, force: true });
     throw error;
   }
 }

@@ -17,7 +17,7 @@ const BROKERS = fileURLToPath(new URL("../brokers", import.meta.url));
 
 // The functions that the tests call in the page.
 const casesPage = html(`<!doctype html><title>cases</title><script type="module">
-  import * as tarta from "/dist/tarta.js";
+  import * as tarta from "/dist/tarta.mjs";
   import { plan } from "/brokers/cases.mjs";
   import { runCase } from "/brokers/kit.mjs";
   window.exportedNames = () => Object.keys(tarta).sort();
@@ -25,6 +25,15 @@ const casesPage = html(`<!doctype html><title>cases</title><script type="module"
     const { entry, version } = plan(offers)[index];
     return runCase(entry, version, { tarta, WebSocket, platform: "browser", broker, faults });
   };
+  const closed = [];
+  window.openAndClose = async (url) => {
+    const client = await tarta.connect(url);
+    await client.subscribe("x", { qos: 1 }, () => {});
+    await client.publish("x", "y", { qos: 1 });
+    await client.close();
+    closed.push(new WeakRef(client));
+  };
+  window.stillThere = () => closed.filter((client) => client.deref()).length;
 </script>`);
 
 const script = (source) => `<!doctype html><title>script</title><p id="said"></p>
@@ -48,7 +57,7 @@ before(async () => {
   [browser, mosquitto, pages] = await Promise.all([
     launchChromium(),
     startMosquitto(),
-    servePages({ "/dist/": DIST, "/brokers/": BROKERS, "/cases.html": casesPage, "/script.html": html(script("/dist/tarta.iife.js")) }),
+    servePages({ "/dist/": DIST, "/brokers/": BROKERS, "/cases.html": casesPage, "/script.html": html(script("/dist/tarta.js")) }),
   ]);
   cases = await open(`${pages.url}/cases.html`);
   await cases.page.waitForFunction(() => window.runPlanned);
@@ -89,6 +98,22 @@ for (const { name, start, offers } of brokers) {
   });
 }
 
+test("what a closed client has used is given back", async () => {
+  const { page } = await open(`${pages.url}/cases.html`);
+  await page.waitForFunction(() => window.openAndClose);
+  for (let count = 0; count < 10; count++) await page.evaluate((url) => window.openAndClose(url), mosquitto.front.url);
+
+  const inspector = await page.context().newCDPSession(page);
+  let left;
+  for (let attempt = 0; attempt < 20 && left !== 0; attempt++) {
+    await page.waitForTimeout(100);
+    await inspector.send("HeapProfiler.collectGarbage");
+    left = await page.evaluate(() => window.stillThere());
+  }
+  assert.equal(left, 0, "clients that are still in memory");
+  await page.close();
+});
+
 test("no error of the page went unseen", () => assert.deepEqual(cases.problems, []));
 
 describe("the build for a plain <script>", () => {
@@ -110,7 +135,7 @@ describe("the build for a plain <script>", () => {
   test("works in a page that was opened from the disk", async () => {
     const folder = mkdtempSync(join(tmpdir(), "tarta-page-"));
     try {
-      writeFileSync(join(folder, "index.html"), script(pathToFileURL(join(DIST, "tarta.iife.js")).href));
+      writeFileSync(join(folder, "index.html"), script(pathToFileURL(join(DIST, "tarta.js")).href));
       const page = await speaks(pathToFileURL(join(folder, "index.html")).href);
       await page.close();
     } finally {

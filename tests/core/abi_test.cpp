@@ -1,3 +1,549 @@
-#include "tarta.h"
-
+// The C ABI: what goes in and comes out of it, and that wrong arguments are told. What a session does with them, the
+// session scripts have.
 #include <doctest/doctest.h>
+
+#include <cmath>
+#include <cstring>
+#include <string>
+
+#include "abi_host.hpp"
+#include "inspect.hpp"
+#include "options.hpp"
+#include "records.hpp"
+
+using tarta::AbiHost;
+using tarta::BytesOption;
+using tarta::Error;
+using tarta::Event;
+using tarta::NumberOption;
+using tarta::Record;
+
+namespace {
+
+constexpr std::uint32_t no_expiry = 0xFFFF'FFFF;
+
+std::uint32_t number(NumberOption option) { return static_cast<std::uint32_t>(option); }
+std::uint32_t number(BytesOption option) { return static_cast<std::uint32_t>(option); }
+Error error(std::uint32_t returned) { return static_cast<Error>(returned); }
+bool is(const Record& record, Event event) { return record.kind == static_cast<unsigned>(event); }
+
+// Publishes with the payload `text`; its error.
+Error publish(AbiHost& host, std::uint32_t operation, std::uint32_t topic, std::uint32_t flags, std::string_view text) {
+  std::uint8_t* const payload =
+      tarta_publish(host, operation, topic, flags, static_cast<std::uint32_t>(text.size()), 0, no_expiry);
+  CHECK((payload != nullptr) == (host.error() == Error::none));
+  if (payload != nullptr) std::memcpy(payload, text.data(), text.size());
+  return host.error();
+}
+
+}  // namespace
+
+TEST_CASE("abi: a new session has nothing to say") {
+  AbiHost host;
+  const tarta_status& status = host.status();
+  CHECK(status.record_words == 0);
+  CHECK(status.output_length == 0);
+  CHECK(status.error == 0);
+  CHECK(status.flags == 0);
+  CHECK(status.pending == 0);
+  CHECK(std::isinf(status.deadline));
+}
+
+TEST_CASE("abi: the status block stays where it is") {
+  AbiHost host;
+  const tarta_status* const before = tarta_status_of(host);
+  host.connect(5);
+  for (std::uint32_t i = 0; i < 1000; ++i) {
+    tarta_define_topic(host, i, host.put("topic/" + std::to_string(i)));
+    publish(host, i + 1, i, 2, std::string(1000, 'x'));
+  }
+  CHECK(tarta_status_of(host) == before);
+  CHECK(before->pending == 1000);
+}
+
+TEST_CASE("abi: sessions know nothing of each other") {
+  AbiHost one{1}, two{2};
+  tarta_define_topic(one, 0, one.put("a"));
+  CHECK(publish(one, 1, 0, 0, "x") == Error::none);
+  CHECK(publish(two, 1, 0, 0, "x") == Error::invalid_argument);
+  CHECK(one.status().pending == 1);
+  CHECK(two.status().pending == 0);
+}
+
+TEST_CASE("abi: a session without a client identifier makes one from its seed") {
+  const auto connect_of = [](std::uint32_t seed) {
+    AbiHost host{seed};
+    tarta_transport_opened(host, 0, 0, 0);
+    return host.sent();
+  };
+  CHECK(connect_of(1) == connect_of(1));
+  CHECK(connect_of(1) != connect_of(2));
+}
+
+TEST_CASE("abi: options by their numbers, and no others") {
+  AbiHost host;
+  CHECK(error(tarta_set_number(host, number(NumberOption::keepalive), 10)) == Error::none);
+  CHECK(error(tarta_set_number(host, number(NumberOption::keepalive), 65'536)) == Error::invalid_argument);
+  CHECK(error(tarta_set_number(host, number(NumberOption::version), 3)) == Error::none);
+  for (const std::uint32_t none : {number(NumberOption::count), 255U, 256U, 256U + number(NumberOption::keepalive), 0xFFFF'FFFFU}) {
+    CHECK(error(tarta_set_number(host, none, 1)) == Error::invalid_argument);
+    CHECK(host.error() == Error::invalid_argument);
+  }
+  CHECK(error(tarta_set_bytes(host, number(BytesOption::client_id), host.put("me"))) == Error::none);
+  CHECK(error(tarta_set_bytes(host, number(BytesOption::username), host.put("Åsa"))) == Error::none);
+  CHECK(error(tarta_clear_bytes(host, number(BytesOption::username))) == Error::none);
+  for (const std::uint32_t none : {number(BytesOption::count), 255U, 256U, 0xFFFF'FFFFU}) {
+    CHECK(error(tarta_set_bytes(host, none, host.put("x"))) == Error::invalid_argument);
+    CHECK(error(tarta_clear_bytes(host, none)) == Error::invalid_argument);
+  }
+  tarta_transport_opened(host, 0, 0, 0);
+  CHECK(host.sent() == "10 10 00 06 4D 51 49 73 64 70 03 02 00 0A 00 02 6D 65");
+}
+
+TEST_CASE("abi: a length beyond the scratch area is an error") {
+  AbiHost host;
+  const Error wrong = Error::invalid_argument;
+  host.put("abc");
+  CHECK(error(tarta_set_bytes(host, number(BytesOption::password), 4)) == wrong);
+  CHECK(error(tarta_set_bytes(host, number(BytesOption::password), 0xFFFF'FFFF)) == wrong);
+  CHECK(error(tarta_define_topic(host, 0, 4)) == wrong);
+  CHECK(error(tarta_define_filter(host, 0, 4, 0)) == wrong);
+  CHECK(error(tarta_disconnect(host, 0, 4)) == wrong);
+  CHECK(error(tarta_restore(host, 5, 0, 4, 0)) == wrong);
+  CHECK(tarta_inspect(host, 4, 5, 0) == 0);
+  CHECK(host.error() == wrong);
+  CHECK(error(tarta_define_filter(host, 0, 3, 0)) == Error::none);
+  host.put_numbers({0});
+  CHECK(error(tarta_subscribe(host, 1, 2, 0)) == wrong);
+  CHECK(error(tarta_subscribe(host, 1, 1, 1)) == wrong);
+  CHECK(error(tarta_subscribe(host, 1, 0x4000'0001, 0)) == wrong);
+  CHECK(error(tarta_unsubscribe(host, 1, 2, 0)) == wrong);
+  CHECK(error(tarta_unsubscribe(host, 1, 1, 0xFFFF'FFFF)) == wrong);
+  CHECK(error(tarta_define_topic(host, 0, host.put("a"))) == Error::none);
+  CHECK(tarta_publish(host, 1, 0, 0, 0, 2, no_expiry) == nullptr);
+  CHECK(host.error() == wrong);
+}
+
+TEST_CASE("abi: names have numbers that the host hands out") {
+  AbiHost host;
+  CHECK(error(tarta_define_topic(host, 7, host.put("a/b"))) == Error::none);
+  CHECK(error(tarta_define_topic(host, 7, host.put("another"))) == Error::none);
+  CHECK(error(tarta_define_topic(host, 0, host.put("a/+"))) == Error::invalid_topic);
+  CHECK(error(tarta_define_topic(host, 0, host.put(""))) == Error::invalid_topic);
+  CHECK(error(tarta_define_topic(host, 0xFFFF'FFFF, host.put("a"))) == Error::invalid_argument);
+  CHECK(error(tarta_define_filter(host, 3, host.put("a/#"), 1)) == Error::none);
+  CHECK(error(tarta_define_filter(host, 3, host.put("a/#"), 2)) == Error::none);
+  CHECK(error(tarta_define_filter(host, 3, host.put("b/#"), 2)) == Error::invalid_argument);
+  CHECK(error(tarta_define_filter(host, 4, host.put("#/a"), 0)) == Error::invalid_filter);
+  CHECK(error(tarta_define_filter(host, 0xFFFF'FFFF, host.put("a"), 0)) == Error::invalid_argument);
+  tarta_forget_filter(host, 3);
+  tarta_forget_filter(host, 3);
+  tarta_forget_filter(host, 0xFFFF'FFFF);
+  CHECK(error(tarta_define_filter(host, 3, host.put("b/#"), 2)) == Error::none);
+}
+
+TEST_CASE("abi: subscription options that are not allowed") {
+  AbiHost host;
+  for (const std::uint32_t options : {0x03U, 0x30U, 0x40U, 0x80U, 0xFFU, 0x100U, 0x101U, 0xFFFF'FFFFU}) {
+    CAPTURE(options);
+    CHECK(error(tarta_define_filter(host, 0, host.put("a"), options)) == Error::invalid_argument);
+  }
+  CHECK(error(tarta_define_filter(host, 0, host.put("$share/g/a"), 0x04)) == Error::invalid_argument);  // No Local
+  CHECK(error(tarta_define_filter(host, 0, host.put("a"), 0x2E)) == Error::none);
+}
+
+TEST_CASE("abi: publish refuses what it does not know") {
+  AbiHost host;
+  host.connect(5);
+  tarta_define_topic(host, 1, host.put("a"));
+  CHECK(publish(host, 1, 0, 0, "x") == Error::invalid_argument);
+  CHECK(publish(host, 1, 2, 0, "x") == Error::invalid_argument);
+  CHECK(publish(host, 1, 0xFFFF'FFFF, 0, "x") == Error::invalid_argument);
+  for (const std::uint32_t flags : {6U, 7U, 8U, 10U, 16U, 0xFFU, 0x100U, 0x102U, 0xFFFF'FFFFU}) {
+    CAPTURE(flags);
+    CHECK(publish(host, 1, 1, flags, "x") == Error::invalid_argument);
+  }
+  const auto with_properties = [&](std::string_view hexadecimal) {
+    const std::uint32_t size = host.put(tarta::from_hex(hexadecimal));
+    tarta_publish(host, 1, 1, 0, 0, size, no_expiry);
+    return host.error();
+  };
+  CHECK(with_properties("01 01") == Error::none);
+  CHECK(with_properties("01 02") == Error::invalid_argument);           // not allowed
+  CHECK(with_properties("21 00 01") == Error::invalid_argument);        // of another packet
+  CHECK(with_properties("23 00 01") == Error::invalid_argument);        // the alias is the session's,
+  CHECK(with_properties("02 00 00 00 01") == Error::invalid_argument);  // so is the expiry,
+  CHECK(with_properties("0B 01") == Error::invalid_argument);           // and the identifier the server's
+  CHECK(with_properties("08 00 00") == Error::invalid_argument);        // an empty response topic
+  CHECK(with_properties("08 00 01 23") == Error::invalid_argument);     // a wildcard in it
+  CHECK(tarta_publish(host, 1, 1, 0, 0x1000'0000, 0, no_expiry) == nullptr);
+  CHECK(host.error() == Error::packet_too_large);
+  CHECK(tarta_publish(host, 1, 1, 0, 0xFFFF'FFFF, 0, no_expiry) == nullptr);
+  CHECK(host.error() == Error::packet_too_large);
+}
+
+TEST_CASE("abi: publish says where the payload goes") {
+  AbiHost host;
+  host.connect(4);
+  tarta_define_topic(host, 0, host.put("a"));
+  CHECK(publish(host, 0, 0, 1, "now") == Error::none);
+  CHECK((host.status().flags & TARTA_QUEUED) == 0);
+  CHECK((host.status().flags & TARTA_OUTPUT) != 0);
+  CHECK(host.sent() == "31 06 00 01 61 6E 6F 77");
+  CHECK(publish(host, 0, 0, 0, "") == Error::none);
+  CHECK(host.sent() == "30 03 00 01 61");
+  CHECK(publish(host, 9, 0, 2, "q1") == Error::none);
+  CHECK(host.status().pending == 1);
+  CHECK(host.status().pending_bytes == 3);
+  CHECK(host.status().output_length == 0);
+  CHECK((tarta_tick(host, 1, 1) & TARTA_FLUSH) != 0);
+  CHECK(host.sent() == "32 07 00 01 61 00 01 71 31");
+  host.receive("40 02 00 01");
+  REQUIRE(host.records().size() == 1);
+  CHECK(is(host.records()[0], Event::done));
+  CHECK(host.records()[0].words[0] == 9);
+  CHECK(host.status().pending == 0);
+}
+
+TEST_CASE("abi: a publish at QoS 0 waits while there is no connection") {
+  AbiHost host;
+  tarta_define_topic(host, 0, host.put("a"));
+  CHECK(publish(host, 5, 0, 0, "later") == Error::none);
+  CHECK((host.status().flags & TARTA_QUEUED) != 0);
+  CHECK(host.status().pending_bytes == 6);
+}
+
+TEST_CASE("abi: subscribing to filters by number") {
+  AbiHost host;
+  host.connect(5);
+  tarta_define_filter(host, 2, host.put("a"), 1);
+  tarta_define_filter(host, 5, host.put("b/#"), 0x2E);
+  CHECK(error(tarta_subscribe(host, 1, 0, 0)) == Error::invalid_argument);
+  CHECK(error(tarta_subscribe(host, 1, host.put_numbers({2, 3}), 0)) == Error::invalid_argument);
+  CHECK(error(tarta_subscribe(host, 1, host.put_numbers({0xFFFF'FFFF}), 0)) == Error::invalid_argument);
+  CHECK(error(tarta_unsubscribe(host, 1, host.put_numbers({3}), 0)) == Error::invalid_argument);
+  CHECK(error(tarta_subscribe(host, 7, host.put_numbers({5, 2}), 0)) == Error::none);
+  tarta_tick(host, 1, 1);
+  CHECK(host.sent() == "82 0D 00 01 00 00 03 62 2F 23 2E 00 01 61 01");
+  host.receive("90 05 00 01 00 02 87");
+  REQUIRE(host.records().size() == 1);
+  CHECK(is(host.records()[0], Event::suback));
+  CHECK(host.records()[0].words == std::vector<std::uint32_t>{7, 0, 0, 2, 0x87});
+}
+
+TEST_CASE("abi: properties of a request follow its numbers") {
+  AbiHost host;
+  host.connect(5);
+  tarta_define_filter(host, 0, host.put("a"), 0);
+  const auto request = [&](const char* hexadecimal, auto call) {
+    const std::vector<std::uint8_t> properties = tarta::from_hex(hexadecimal);
+    std::vector<std::uint8_t> arguments(4);
+    arguments.insert(arguments.end(), properties.begin(), properties.end());
+    host.put(arguments);
+    return error(call(host, 1, 1, static_cast<std::uint32_t>(properties.size())));
+  };
+  CHECK(request("26 00 01 61 00 01 62", tarta_unsubscribe) == Error::none);
+  CHECK(request("26 00 01 61 00 02 62", tarta_unsubscribe) == Error::invalid_argument);  // unfinished
+  CHECK(request("0B 05", tarta_unsubscribe) == Error::invalid_argument);                 // of another packet
+  CHECK(request("0B 05", tarta_subscribe) == Error::invalid_argument);                   // the session's own
+  tarta_tick(host, 1, 1);
+  CHECK(host.sent() == "A2 0D 00 01 07 26 00 01 61 00 01 62 00 01 61");
+}
+
+TEST_CASE("abi: a filter that is forgotten before its SUBSCRIBE leaves") {
+  AbiHost host;
+  host.connect(4);
+  tarta_define_filter(host, 0, host.put("a"), 0);
+  tarta_define_filter(host, 1, host.put("b"), 0);
+  CHECK(error(tarta_subscribe(host, 7, host.put_numbers({1, 0}), 0)) == Error::none);
+  tarta_forget_filter(host, 1);
+  tarta_tick(host, 1, 1);
+  const std::string sent = host.sent();
+  if (sent == "82 06 00 01 00 01 61 00") {
+    host.receive("90 03 00 01 00");
+  } else {
+    CHECK(sent == "82 0A 00 01 00 01 62 00 00 01 61 00");
+    host.receive("90 04 00 01 00 00");
+  }
+  REQUIRE(host.records().size() == 1);
+  CHECK(is(host.records()[0], Event::suback));
+  CHECK((host.status().flags & TARTA_ONLINE) != 0);
+}
+
+TEST_CASE("abi: a message comes as records, and is acknowledged once it was delivered") {
+  AbiHost host;
+  host.connect(4);
+  tarta_define_filter(host, 4, host.put("a/+"), 1);
+  host.receive("32 07 00 03 61 2F 62 00 09 32 09 00 03 61 2F 62 00 0A 68 69");
+  const std::vector<Record> records = host.records();
+  REQUIRE(records.size() == 4);
+  CHECK(is(records[0], Event::topic));
+  const std::uint32_t topic = records[0].words[0];
+  CHECK(records[0].words == std::vector<std::uint32_t>{topic, 4, 3});
+  CHECK(is(records[1], Event::match));
+  CHECK(records[1].words == std::vector<std::uint32_t>{topic, 4});
+  CHECK(is(records[2], Event::message));
+  CHECK(records[2].flags == (2U | 16U));
+  CHECK(records[2].words == std::vector<std::uint32_t>{topic, 9, 0, 9, 1});
+  CHECK(records[3].words == std::vector<std::uint32_t>{topic, 18, 2, 10, 2});
+  CHECK(host.sent().empty());
+  tarta_delivered(host, 1);
+  CHECK(host.sent() == "40 02 00 09");
+  tarta_hold(host, 2);
+  tarta_delivered(host, 2);
+  CHECK(host.sent().empty());
+  tarta_acknowledge(host, 2, 0);
+  CHECK(host.sent() == "40 02 00 0A");
+}
+
+TEST_CASE("abi: what records point to is there while they are walked") {
+  AbiHost host;
+  host.connect(4);
+  const auto text_at = [&](std::uint32_t offset, std::uint32_t length) {
+    const std::uint8_t* const from = host.area() + static_cast<std::int32_t>(offset);
+    return std::string{tarta::as_text({from, length})};
+  };
+  host.receive("30 0B 00 03 61 62 63 66 69 72 73 74 21 30 0C 00 03 78");  // abc: first!, and a part of another
+  std::vector<Record> records = host.records();
+  REQUIRE(records.size() == 3);
+  CHECK(text_at(records[0].words[1], records[0].words[2]) == "abc");
+  CHECK(text_at(records[2].words[1], records[2].words[2]) == "first!");
+  CHECK(host.status().tail == 5);
+
+  host.receive("79 7A 73 65 63 6F 6E 64 21 30 20 00 03 41 42 43 44 45 46");  // the rest of it, and a part of a third
+  records = host.records();
+  REQUIRE(records.size() == 3);
+  CHECK(static_cast<std::int32_t>(records[0].words[1]) == -1);
+  CHECK(text_at(records[0].words[1], records[0].words[2]) == "xyz");
+  CHECK(text_at(records[2].words[1], records[2].words[2]) == "second!");
+}
+
+TEST_CASE("abi: acknowledgements of messages that there are not") {
+  AbiHost host;
+  host.connect(5);
+  for (const std::uint32_t serial : {0U, 1U, 0x8000'0000U, 0xFFFF'FFFFU}) {
+    tarta_delivered(host, serial);
+    tarta_hold(host, serial);
+    tarta_acknowledge(host, serial, 0);
+  }
+  CHECK(host.sent().empty());
+}
+
+TEST_CASE("abi: reason codes that the packet may not bear") {
+  AbiHost host;
+  host.connect(5);
+  tarta_set_bytes(host, number(BytesOption::authentication_method), host.put("m"));
+  CHECK(error(tarta_authenticate(host, 0x18, 0)) == Error::none);
+  for (const std::uint32_t reason : {0x00U, 0x01U, 0x80U, 0x118U, 0xFFFF'FF18U}) {
+    CAPTURE(reason);
+    CHECK(error(tarta_authenticate(host, reason, 0)) == Error::invalid_argument);
+  }
+  for (const std::uint32_t reason : {0x01U, 0x18U, 0x84U, 0x100U, 0x104U, 0xFFFF'FF00U}) {
+    CAPTURE(reason);
+    CHECK(error(tarta_disconnect(host, reason, 0)) == Error::invalid_argument);
+  }
+  CHECK(error(tarta_disconnect(host, 0, host.put(tarta::from_hex("21 00 01")))) == Error::invalid_argument);
+  CHECK(error(tarta_disconnect(host, 0x04, 0)) == Error::none);
+}
+
+TEST_CASE("abi: authentication only where a method was set, at 5.0") {
+  AbiHost without;
+  without.connect(5);
+  CHECK(error(tarta_authenticate(without, 0x18, 0)) == Error::invalid_argument);
+  AbiHost old;
+  tarta_set_bytes(old, number(BytesOption::authentication_method), old.put("m"));
+  CHECK(error(tarta_authenticate(old, 0x18, 0)) == Error::invalid_argument);  // no connection
+  old.connect(4);
+  CHECK(error(tarta_authenticate(old, 0x18, 0)) == Error::invalid_argument);
+}
+
+TEST_CASE("abi: operations that there are not cannot be cancelled") {
+  AbiHost host;
+  tarta_define_topic(host, 0, host.put("a"));
+  CHECK(error(tarta_cancel(host, 0)) == Error::invalid_argument);
+  CHECK(error(tarta_cancel(host, 1)) == Error::invalid_argument);
+  publish(host, 1, 0, 2, "x");
+  CHECK(error(tarta_cancel(host, 1)) == Error::none);
+  CHECK(error(tarta_cancel(host, 1)) == Error::invalid_argument);
+  CHECK(host.status().pending == 0);
+}
+
+TEST_CASE("abi: a transport is opened once at a time") {
+  AbiHost host;
+  CHECK(error(tarta_transport_opened(host, 0, 0, 0)) == Error::none);
+  CHECK(error(tarta_transport_opened(host, 0, 0, 0)) == Error::invalid_argument);
+  tarta_transport_closed(host, 1, 1);
+  CHECK(error(tarta_transport_opened(host, 15, 2, 2)) == Error::none);
+}
+
+TEST_CASE("abi: a server has a number below 16") {
+  AbiHost host;
+  CHECK(error(tarta_transport_opened(host, 16, 0, 0)) == Error::invalid_argument);
+  CHECK(error(tarta_transport_opened(host, 0xFFFF'FFFF, 0, 0)) == Error::invalid_argument);
+  CHECK(error(tarta_transport_opened(host, 15, 0, 0)) == Error::none);
+}
+
+TEST_CASE("abi: bytes that were never put into the receive area are not looked at") {
+  AbiHost host;
+  host.connect(5);
+  CHECK(tarta_receive(host, 100, 100) == 0);
+  REQUIRE(tarta_receive_area(host, 2) != nullptr);
+  tarta_receive_area(host, 2)[0] = 0xD0;
+  tarta_receive_area(host, 2)[1] = 0x00;
+  tarta_receive(host, 0xFFFF'FFFF, 0xFFFF'FFFF);
+  CHECK(host.records().empty());
+  tarta_receive_area(host, 1)[0] = 0xD0;
+  tarta_receive(host, 1, 0);  // less in all than is there
+  CHECK(host.records().empty());
+}
+
+TEST_CASE("abi: before a connection, and after it, bytes mean nothing") {
+  AbiHost host;
+  CHECK(host.receive("20 02 00 00") == 0);
+  host.connect(4);
+  tarta_transport_closed(host, 1, 1);
+  CHECK((host.receive("30 03 00 01 61") & ~std::uint32_t{TARTA_FLUSH}) == 0);
+  CHECK(host.records().empty());
+  CHECK(tarta_more(host) == 0);
+  CHECK(tarta_skipped(host, 1000) == 0);
+}
+
+TEST_CASE("abi: an empty message is nothing") {
+  AbiHost host;
+  host.connect(5);
+  CHECK(host.receive(tarta::Bytes{}) == 0);
+  CHECK(host.status().consumed == 0);
+  CHECK((host.status().flags & TARTA_ONLINE) != 0);
+}
+
+TEST_CASE("abi: more words than a buffer takes come in several calls") {
+  AbiHost host;
+  host.connect(4);
+  std::vector<std::uint8_t> message;
+  constexpr std::uint32_t count = 9'000;  // of 4 words each
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const std::vector<std::uint8_t> one = tarta::from_hex("30 04 00 01 61 78");
+    message.insert(message.end(), one.begin(), one.end());
+  }
+  std::uint32_t messages = 0;
+  int calls = 1;
+  for (std::uint32_t result = host.receive(message);; result = tarta_more(host), ++calls) {
+    CHECK((result & 0x1FFF'FFFFU) == host.status().record_words);
+    for (const Record& record : host.records()) messages += is(record, Event::message);
+    if ((result & TARTA_MORE) == 0) break;
+  }
+  CHECK(messages == count);
+  CHECK(calls > 1);
+  CHECK(host.status().consumed == message.size());
+}
+
+TEST_CASE("abi: a store's records are checked before they are believed") {
+  AbiHost host;
+  for (const std::uint32_t kind : {0U, 4U, 6U, 255U, 257U, 261U, 0xFFFF'FFFFU}) {
+    CAPTURE(kind);
+    CHECK(error(tarta_restore(host, kind, 1, host.put("x"), 0)) == Error::store_corrupt);
+  }
+  const auto restore = [&](std::uint32_t key, std::string_view hexadecimal) {
+    return error(tarta_restore(host, 1, key, host.put(tarta::from_hex(hexadecimal)), 5));
+  };
+  // Format, flags, expiry, sizes of topic and properties; topic, properties, payload.
+  CHECK(restore(1, "01 02 00 00 00 00 00 01 00 00 00 00 61 78") == Error::none);
+  CHECK(restore(1, "01 02 00 00 00 00 00 01 00 00 00 00 61 78") == Error::store_corrupt);  // twice
+  CHECK(restore(0, "01 02 00 00 00 00 00 01 00 00 00 00 61 78") == Error::store_corrupt);
+  CHECK(restore(65'536, "01 02 00 00 00 00 00 01 00 00 00 00 61 78") == Error::store_corrupt);
+  CHECK(restore(2, "") == Error::store_corrupt);
+  CHECK(restore(2, "02 02 00 00 00 00 00 01 00 00 00 00 61 78") == Error::store_corrupt);  // another format
+  CHECK(restore(2, "01 00 00 00 00 00 00 01 00 00 00 00 61 78") == Error::store_corrupt);  // QoS 0
+  CHECK(restore(2, "01 06 00 00 00 00 00 01 00 00 00 00 61 78") == Error::store_corrupt);  // QoS 3
+  CHECK(restore(2, "01 02 00 00 00 00 00 03 00 00 00 00 61 78") == Error::store_corrupt);  // a longer topic
+  CHECK(restore(2, "01 02 00 00 00 00 00 01 FF FF FF FF 61 78") == Error::store_corrupt);  // more properties
+  CHECK(restore(2, "01 02 00 00 00 00 00 01 00 00 00 00 23 78") == Error::store_corrupt);  // a wildcard
+  CHECK(restore(2, "01 02 00 00 00 00 00 01 00 00 00 02 61 01 02") == Error::store_corrupt);  // a property value
+  CHECK(restore(2, "01 05 00 00 00 00 00 01 00 00 00 00 61") == Error::none);
+  CHECK(error(tarta_restore(host, 2, 2, 0, 0)) == Error::none);           // released
+  CHECK(error(tarta_restore(host, 2, 1, 0, 0)) == Error::store_corrupt);  // QoS 1
+  CHECK(error(tarta_restore(host, 2, 9, 0, 0)) == Error::store_corrupt);
+  CHECK(error(tarta_restore(host, 3, 7, 0, 0)) == Error::none);  // inbound
+  CHECK(error(tarta_restore(host, 3, 0, 0, 0)) == Error::store_corrupt);
+  CHECK(error(tarta_restore(host, 3, 65'536, 0, 0)) == Error::store_corrupt);
+  CHECK(host.status().pending == 2);
+
+  // What was cut anywhere is either refused, or a message with a shorter payload.
+  const std::vector<std::uint8_t> whole = tarta::from_hex("01 02 00 00 00 00 00 03 00 00 00 02 61 2F 62 01 01 78 79 7A");
+  for (std::uint32_t size = 0; size < whole.size(); ++size) {
+    const std::uint32_t key = 100 + size;
+    const bool enough = size >= 17;
+    host.put(tarta::Bytes{whole}.first(size));
+    CHECK(error(tarta_restore(host, 1, key, size, 0)) == (enough ? Error::none : Error::store_corrupt));
+  }
+}
+
+TEST_CASE("abi: restoring comes before the first connection") {
+  AbiHost host;
+  host.connect(5);
+  CHECK(error(tarta_restore(host, 5, 0, host.put("me"), 0)) == Error::invalid_argument);
+}
+
+TEST_CASE("abi: stored and store_failed of serials that there are not") {
+  AbiHost host;
+  tarta_set_number(host, number(NumberOption::durable), 1);
+  host.connect(5);
+  tarta_stored(host, 1);  // the client identifier
+  for (const std::uint32_t serial : {0U, 1U, 1000U, 0xFFFF'FFFFU}) {
+    tarta_store_failed(host, serial);
+    tarta_stored(host, serial);
+  }
+  CHECK(host.error() == Error::none);
+  CHECK((host.status().flags & TARTA_ONLINE) != 0);
+}
+
+TEST_CASE("abi: inspection") {
+  AbiHost host;
+  const auto inspect = [&](std::string_view hexadecimal, std::uint32_t version, std::uint32_t from_client) {
+    return tarta_inspect(host, host.put(tarta::from_hex(hexadecimal)), version, from_client);
+  };
+  CHECK(inspect("20 02 01 00 FF", 4, 0) == 4);
+  CHECK(host.error() == Error::none);
+  const tarta_status& status = host.status();
+  const std::vector<std::uint32_t> words(status.records, status.records + status.record_words);
+  CHECK(words == std::vector<std::uint32_t>{2, static_cast<std::uint32_t>(tarta::Field::session_present), 1, 0,
+                                            static_cast<std::uint32_t>(tarta::Field::reason_code), 0, 0});
+
+  CHECK(inspect("20 02 01", 4, 0) == 0);  // unfinished
+  CHECK(host.error() == Error::none);
+  CHECK(status.record_words == 0);
+
+  CHECK(inspect("20 02 02 00", 4, 0) == 0);  // a fault
+  CHECK(host.error() == Error::malformed_packet);
+  REQUIRE(status.record_words == 1);
+  CHECK(static_cast<tarta::Fault>(status.records[0]) == tarta::Fault::connack_flags);
+
+  CHECK(inspect("20 02 00 00", 4, 1) == 0);  // not from a client
+  CHECK(host.error() == Error::protocol_error);
+
+  for (const std::uint32_t version : {0U, 2U, 6U, 0x104U, 0xFFFF'FFFFU}) {
+    CHECK(inspect("20 02 00 00", version, 0) == 0);
+    CHECK(host.error() == Error::invalid_argument);
+  }
+}
+
+TEST_CASE("abi: inspection does not disturb a connection") {
+  AbiHost host;
+  host.connect(4);
+  host.receive("30 05 00 01");  // the beginning of a packet
+  tarta_inspect(host, host.put(tarta::from_hex("30 05 00 01 62 68 69")), 4, 0);
+  host.receive("61 68 69");
+  const std::vector<Record> records = host.records();
+  REQUIRE(records.size() == 3);
+  CHECK(is(records[2], Event::message));
+  CHECK(static_cast<std::int32_t>(records[0].words[1]) == 0);   // the topic's letter is in this message,
+  CHECK(static_cast<std::int32_t>(records[2].words[1]) == 1);   // so is the payload
+  CHECK(records[2].words[2] == 2);
+}
+
+TEST_CASE("abi: more scratch than there is memory") {
+  AbiHost host;
+  CHECK(tarta_scratch(host, 0xFFFF'FFFF) == nullptr);
+  CHECK(tarta_receive_area(host, 0xFFFF'FFFF) == nullptr);
+  CHECK(error(tarta_define_topic(host, 0, host.put("a"))) == Error::none);
+}

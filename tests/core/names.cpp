@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <ostream>
 #include <stdexcept>
 #include <string>
 
@@ -34,7 +33,7 @@ Fault fault_named(std::string_view name) {
   return static_cast<Fault>(at - faults.begin());
 }
 
-std::ostream& operator<<(std::ostream& stream, Fault fault) { return stream << name_of(fault); }
-std::ostream& operator<<(std::ostream& stream, Error error) { return stream << name_of(error); }
+doctest::String toString(Fault fault) { return std::string{name_of(fault)}.c_str(); }
+doctest::String toString(Error error) { return std::string{name_of(error)}.c_str(); }
 
 }  // namespace tarta

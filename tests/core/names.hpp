@@ -1,7 +1,8 @@
 // The names of numbers, so that a failed check says `truncated`, not 6.
 #pragma once
 
-#include <iosfwd>
+#include <doctest/doctest.h>
+
 #include <string_view>
 
 #include "types.hpp"
@@ -12,7 +13,8 @@ std::string_view name_of(Fault fault);
 std::string_view name_of(Error error);
 Fault fault_named(std::string_view name);  // throws where there is none
 
-std::ostream& operator<<(std::ostream& stream, Fault fault);
-std::ostream& operator<<(std::ostream& stream, Error error);
+// What doctest asks.
+doctest::String toString(Fault fault);
+doctest::String toString(Error error);
 
 }  // namespace tarta

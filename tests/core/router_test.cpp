@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "heap.hpp"
+#include "naive_match.hpp"
 #include "random.hpp"
 #include "topic.hpp"
 
@@ -24,30 +25,12 @@ Numbers matches(Router& router, std::string_view topic) {
   return {numbers.begin(), numbers.end()};
 }
 
-std::vector<std::string_view> levels(std::string_view text) {
-  std::vector<std::string_view> all;
-  for (bool more = true; more;) all.push_back(tarta::next_level(text, more));
-  return all;
-}
-
-// 5.0 §4.7, word by word, for one filter and one topic.
-bool matches_naively(std::string_view filter, std::string_view topic) {
-  if (topic.starts_with('$') && (filter.starts_with('+') || filter.starts_with('#'))) return false;
-  const std::vector<std::string_view> wanted = levels(filter), given = levels(topic);
-  for (std::size_t i = 0; i < wanted.size(); ++i) {
-    if (wanted[i] == "#") return true;  // the parent too: all levels before it have matched
-    if (i == given.size()) return false;
-    if (wanted[i] != "+" && wanted[i] != given[i]) return false;
-  }
-  return wanted.size() == given.size();
-}
-
 // Asks both.
 bool match(std::string_view filter, std::string_view topic) {
   Router router{1};
   REQUIRE(router.add(0, filter));
   const bool found = matches(router, topic) == Numbers{0};
-  CHECK(found == matches_naively(filter, topic));
+  CHECK(found == tarta::matches_naively(filter, topic));
   return found;
 }
 
@@ -211,7 +194,7 @@ TEST_CASE("router: as a naive matcher says, while filters come and go") {
       const std::string topic = random_levels(random, false);
       Numbers expected;
       for (const auto& [at, filter] : filters) {
-        if (matches_naively(filter, topic)) expected.push_back(at);
+        if (tarta::matches_naively(filter, topic)) expected.push_back(at);
       }
       INFO("topic ", topic, ", round ", round, ", step ", step);
       REQUIRE(matches(router, topic) == expected);

@@ -193,7 +193,7 @@ Vector vector_of(const Json& row, const std::string& file) {
 
 std::vector<Vector> read_vectors() {
   std::vector<std::filesystem::path> files;
-  for (const auto& entry : std::filesystem::directory_iterator{TARTA_TESTS "/vectors"}) {
+  for (const auto& entry : std::filesystem::directory_iterator{TARTA_VECTORS}) {
     if (entry.path().extension() == ".json") files.push_back(entry.path());
   }
   std::sort(files.begin(), files.end());

@@ -23,7 +23,7 @@ function checkSizes(t, bytes, most) {
 test("the module is small", (t) => checkSizes(t, wasm, limits.wasm.bytes));
 
 test("the whole bundle, with the module inside, is small", (t) => {
-  checkSizes(t, readFileSync(new URL("web/dist/tarta.js", root)), limits.bundle.bytes);
+  checkSizes(t, readFileSync(new URL("web/dist/tarta.mjs", root)), limits.bundle.bytes);
 });
 
 test("the module exports what tests/limits.json lists", async () => {

@@ -8,7 +8,7 @@ export async function source(path) {
     bundle: true,
     format: "esm",
     write: false,
-    define: { TARTA_WASM: "undefined", TARTA_NODE: "true" },
+    define: { TARTA_SLIM: "true", TARTA_NODE: "true" },
   });
   return import(`data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString("base64")}`);
 }

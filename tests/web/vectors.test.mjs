@@ -1,5 +1,6 @@
 // Every wire vector through the shipped WebAssembly module: the packet or the fault that is written there, whatever
-// stands behind it, and at every cut through its bytes "unfinished".
+// stands behind it, and at every cut through its bytes "unfinished". The same codec encodes the packets again, in a module
+// that exports that too (tests/core/reencode_abi.cpp). tests/core/vectors_test.cpp does the same natively.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -18,13 +19,25 @@ const ofSessions = new Set(["topic_alias_too_large", "topic_alias_unknown", "aut
   "authentication_unexpected", "connack_expected", "connack_repeated", "session_unexpected", "acknowledgement_kind",
   "acknowledgement_count", "receive_maximum", "qos_changed", "problem_information"]);
 
+/** `reencode` of the module for tests: `{ bytes }`, or the fault. */
+const codecTest = instantiate(new URL("../../build/wasm/codec-test.wasm", import.meta.url));
+const codecSession = codecTest.create(1, 2);
+
+function reencode(input, version, from, maximumPacketSize) {
+  const area = codecTest.scratch(codecSession, input.length) >>> 0;
+  new Uint8Array(codecTest.memory.buffer).set(input, area);
+  const result = codecTest.reencode(area, input.length, version, from === "client" ? 1 : 0, maximumPacketSize) >>> 0;
+  const [fault, address, size] = new Uint32Array(codecTest.memory.buffer, result, 3);
+  return fault ? { fault: faults[fault] } : { bytes: new Uint8Array(codecTest.memory.buffer).slice(address, address + size) };
+}
+
 /** Where to cut: everywhere, but in a long packet only near its ends and a few hundred times in between. */
 function* cuts(length) {
   const stride = Math.ceil(length / 400);
   for (let cut = 0; cut < length; cut += cut < 64 || cut + stride > length - 64 ? 1 : stride) yield cut;
 }
 
-function check({ bytes, from, fault, packet, maximumPacketSize }, version) {
+function check({ bytes, from, fault, packet, canonical, maximumPacketSize }, version) {
   const inspector = maximumPacketSize ? new Inspector(core) : shared;
   if (maximumPacketSize) inspector.maximumPacketSize = maximumPacketSize;
   const expected = fault ? { fault, error: errorOfFault[fault] } : { packet, size: bytes.length };
@@ -33,6 +46,13 @@ function check({ bytes, from, fault, packet, maximumPacketSize }, version) {
   assert.deepEqual(result, expected);
   for (const name of ["properties", "willProperties"]) {
     if (packet?.[name]) assert.deepEqual(Object.keys(result.packet[name]), Object.keys(packet[name]), "the order of properties");
+  }
+
+  const again = reencode(bytes, version, from, maximumPacketSize ?? 16_777_216);
+  if (fault) assert.deepEqual(again, { fault });
+  else {
+    assert.equal(Buffer.compare(again.bytes, bytes) === 0, canonical !== false, "encoded again, the same bytes if canonical");
+    assert.deepEqual(inspector.inspect(again.bytes, version, from), { packet, size: again.bytes.length }, "encoded again, the same packet");
   }
 
   const followed = new Uint8Array(bytes.length + 64).fill(0x61);

@@ -1,20 +1,19 @@
-import { NO_EXPIRY } from "./engine/abi.js";
+import { NO_EXPIRY, Status } from "./engine/abi.js";
 import { Engine } from "./engine/engine.js";
 import { load, loadNow, type Core } from "./engine/loader.js";
 import type { Owner } from "./engine/records.js";
 import { Connection, type CloseOptions, type ServerInfo, type State, type StateChange } from "./connection.js";
-import { errorCode, MqttError, type Phase } from "./errors.js";
-import { Packet, type PublishProperties } from "./generated/properties.js";
+import { coreError, MqttError } from "./errors.js";
+import type { PublishProperties } from "./generated/properties.js";
 import type { Message, QoS } from "./message.js";
 import { Operations, type PublishResult } from "./operations.js";
 import { readOptions, type Codec, type ConnectOptions, type ServerUrl, type Settings } from "./options.js";
-import { asBytes, checkInteger, encodeProperties } from "./properties.js";
+import { checkInteger, encodeProperties, toBytes } from "./properties.js";
 import { Queue } from "./queue.js";
 import { Requests, type RequestOptions } from "./requests.js";
 import { onAbort } from "./signal.js";
 import { readWishes, type FilterRequest, type Handler, type SubscribeOptions, type Subscription } from "./subscription.js";
 import { Subscriptions, type Filter } from "./subscriptions.js";
-import { encodeText } from "./text.js";
 
 /** Filters to subscribe to. */
 export type Filters = string | FilterRequest | readonly (string | FilterRequest)[];
@@ -68,12 +67,12 @@ export class Client extends EventTarget {
   readonly #settings: Settings;
   readonly #operations = new Operations(
     () => this.#connection?.backlog ?? 0,
-    (operation) => this.#engine?.cancel(operation),
+    (operation) => this.#engine!.command("cancel", operation),
   );
-  readonly #subscriptions = new Subscriptions({ operations: this.#operations, report: (error) => this.#report(error) });
+  readonly #subscriptions = new Subscriptions(this.#operations, (error) => this.#report(error));
   readonly #requests = new Requests(this);
   readonly #topics = new Map<string, number>();
-  readonly #changes: Queue<StateChange>[] = [];
+  readonly #changes = new Set<Queue<StateChange>>();
   #engine: Engine<Filter> | undefined;
   #connection: Connection | undefined;
   #loading: Promise<Engine<Filter>> | undefined;
@@ -142,12 +141,16 @@ export class Client extends EventTarget {
     return this.#connection?.state ?? (this.#end ? "closed" : "idle");
   }
 
-  /** The changes of state from now on; ends with `"closed"`. */
-  stateChanges(): AsyncGenerator<StateChange, undefined> {
+  /** The changes of state from the first `next()` on; ends with `"closed"`. */
+  async *stateChanges(): AsyncGenerator<StateChange, undefined> {
     const changes = new Queue<StateChange>();
-    if (this.#end) changes.end();
-    else this.#changes.push(changes);
-    return changes.loop();
+    if (this.#end) return undefined;
+    this.#changes.add(changes);
+    try {
+      return yield* changes.loop();
+    } finally {
+      this.#changes.delete(changes);
+    }
   }
 
   /** The client identifier: the option, a generated one, or what the server has assigned. */
@@ -163,7 +166,9 @@ export class Client extends EventTarget {
   get stats(): Stats {
     const { bytesReceived = 0, bytesSent = 0, connections = 0 } = this.#connection ?? {};
     const { received: messagesReceived, dropped } = this.#subscriptions;
-    const [pending, pendingBytes] = this.#engine?.pending ?? [0, 0];
+    const memory = this.#engine?.memory;
+    const pending = memory?.status(Status.pending) ?? 0;
+    const pendingBytes = memory?.status(Status.pendingBytes) ?? 0;
     const messagesSent = this.#published;
     return { messagesReceived, messagesSent, dropped, bytesReceived, bytesSent, connections, pending, pendingBytes, worker: false };
   }
@@ -180,21 +185,21 @@ export class Client extends EventTarget {
   publish(topic: string, payload: unknown, options: PublishOptions = {}): Promise<PublishResult> {
     const { qos = 0, retain, properties, signal, codec = this.#options.codec } = options;
     const flags = (checkInteger("qos", qos, 0, 2) << 1) | (retain ? 1 : 0);
-    const encoded = encodeProperties(properties, Packet.PUBLISH, "messageExpiryInterval");
+    const encoded = encodeProperties(properties, "messageExpiryInterval");
     const { expiry = properties?.messageExpiryInterval } = options;
     const seconds = expiry === undefined ? NO_EXPIRY : checkInteger("expiry", expiry, 0, NO_EXPIRY - 1);
     if (this.#end) return Promise.reject(this.#end);
     if (signal?.aborted) return Promise.reject(new MqttError("CANCELLED", "publish", { cause: signal.reason }));
+    const value: unknown = codec ? codec.encode(payload) : payload;
     const engine = this.#engineNow();
     if (!engine) {
-      const copy = payloadBytes(payload, codec).slice();
+      const copy = toBytes("payload", value).slice();
       return this.#load().then(() => this.publish(topic, copy, { ...options, codec: null }));
     }
     const slot = this.#topicSlot(engine, topic); // before the payload: text is encoded in the same place
-    const operation = this.#operations.next();
-    const error = engine.publish(operation, slot, flags, payloadBytes(payload, codec), encoded, seconds);
+    const error = engine.publish(this.#operations.next(), slot, flags, toBytes("payload", value), encoded, seconds);
     if (error > 0) {
-      const problem = failure(error, "publish");
+      const problem = coreError(error, "publish");
       if (problem instanceof TypeError) throw problem;
       return Promise.reject(problem);
     }
@@ -202,19 +207,14 @@ export class Client extends EventTarget {
     return qos === 0 && !engine.queued ? this.#operations.unanswered() : this.#operations.wait("publish", signal);
   }
 
-  /** The number under which the core knows a topic. Those used longest ago make room. */
+  /** The number under which the core knows a topic. */
   #topicSlot(engine: Engine<Filter>, topic: string): number {
     const known = this.#topics.get(topic);
     if (known !== undefined) return known;
-    if (typeof topic !== "string") throw new TypeError("a topic must be a string");
-    let slot = this.#topics.size;
-    if (slot >= TOPICS) {
-      const [[oldest, its]] = this.#topics as unknown as [[string, number]];
-      this.#topics.delete(oldest);
-      slot = its;
-    }
-    const error = engine.defineTopic(slot, encodeText(topic));
-    if (error > 0) throw failure(error, "publish", `"${topic}"`);
+    if (this.#topics.size >= TOPICS) this.#topics.clear();
+    const slot = this.#topics.size;
+    const error = engine.command("define_topic", slot, engine.put(toBytes("a topic", topic)));
+    if (error > 0) throw coreError(error, "publish", `"${topic}"`);
     this.#topics.set(topic, slot);
     return slot;
   }
@@ -345,15 +345,14 @@ export class Client extends EventTarget {
     const owner: Owner<Filter> = { deliveries: this.#subscriptions, outcomes: this.#operations, connection: undefined! };
     const engine = new Engine(core, owner);
     const { numbers, bytes } = this.#settings;
-    for (const [option, value] of numbers) engine.setNumber(option, value);
-    for (const [option, value] of bytes) engine.setBytes(option, value);
+    for (const [name, option, value] of numbers) {
+      if (engine.command("set_number", option, value) > 0) throw new RangeError(`${name} must not be ${value}`);
+    }
+    for (const [option, value] of bytes) engine.command("set_bytes", option, engine.put(value));
     this.#connection = owner.connection = new Connection(engine, this.#settings, this.#options, {
+      operations: this.#operations,
+      subscriptions: this.#subscriptions,
       stateChanged: (change) => this.#stateChanged(change),
-      lost: (error) => this.#operations.lost(error),
-      flushed: () => {
-        this.#operations.flushed();
-        this.#subscriptions.flushed();
-      },
       ended: (error) => this.#ended(error),
       report: (error) => this.#report(error),
     });
@@ -404,17 +403,4 @@ export class Client extends EventTarget {
 export function connect(url: ServerUrl, options?: ConnectOptions): Promise<Client> {
   const client = new Client(url, options);
   return client.connect().then(() => client);
-}
-
-function payloadBytes(payload: unknown, codec: Codec | null | undefined): Uint8Array {
-  const value = codec ? codec.encode(payload) : payload;
-  const bytes = typeof value === "string" ? encodeText(value) : asBytes(value);
-  if (!bytes) throw new TypeError("a payload must be a string, an ArrayBuffer or a view of one, and not detached");
-  return bytes;
-}
-
-/** The error for a number of the core; mistakes of the caller are of JavaScript's own types. */
-function failure(number: number, phase: Phase, detail?: string): Error {
-  const error = new MqttError(errorCode(number), phase, { detail });
-  return error.code.startsWith("INVALID_") ? new TypeError(error.message) : error;
 }

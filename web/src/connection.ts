@@ -2,13 +2,14 @@
 import { ClosedFlag } from "./engine/abi.js";
 import type { Engine } from "./engine/engine.js";
 import type { Closed, ConnectionEvents } from "./engine/records.js";
-import { errorCode, faultText, MqttError } from "./errors.js";
+import { coreError, errorCode, faultText, MqttError } from "./errors.js";
 import { BytesOption } from "./generated/options.js";
-import { Packet, type ConnackProperties, type DisconnectProperties } from "./generated/properties.js";
-import { copyBytes, readUrl, type Authentication, type ConnectOptions, type Settings } from "./options.js";
+import type { ConnackProperties, DisconnectProperties } from "./generated/properties.js";
+import type { Operations } from "./operations.js";
+import { readUrl, type Authentication, type ConnectOptions, type Settings } from "./options.js";
 import { isOffline, onWake } from "./platform.js";
-import { checkInteger, encodeProperties, NO_BYTES, parseProperties } from "./properties.js";
-import type { Filter } from "./subscriptions.js";
+import { checkInteger, encodeProperties, NO_BYTES, parseProperties, toBytes } from "./properties.js";
+import type { Filter, Subscriptions } from "./subscriptions.js";
 import { findWebSocket, Transport } from "./transport.js";
 
 /** What a client is at. */
@@ -40,12 +41,12 @@ export interface CloseOptions {
 
 /** What a connection tells its client. */
 export interface ConnectionOwner {
+  readonly operations: Operations;
+  readonly subscriptions: Subscriptions;
   stateChanged(change: StateChange): void;
-  /** The connection is lost, and what was on its way with it. */
-  lost(error: MqttError): void;
-  flushed(): void;
   /** The client is closed, for `error`. */
   ended(error: MqttError): void;
+  /** What no promise tells. */
   report(error: unknown): void;
 }
 
@@ -127,8 +128,8 @@ export class Connection implements ConnectionEvents {
   stop(error: MqttError, { reasonCode = 0, properties }: CloseOptions = {}): Promise<void> {
     if (!this.#stopError && this.state !== "closed") {
       // No session is left behind that nobody will come back to (5.0 §3.14.2.2.2).
-      const bytes = encodeProperties({ sessionExpiryInterval: 0, ...properties }, Packet.DISCONNECT);
-      if (this.#engine.disconnect(checkInteger("reasonCode", reasonCode, 0, 0xff), bytes) > 0) {
+      const bytes = encodeProperties({ sessionExpiryInterval: 0, ...properties });
+      if (this.#engine.command("disconnect", checkInteger("reasonCode", reasonCode, 0, 0xff), this.#engine.put(bytes)) > 0) {
         throw new RangeError("DISCONNECT may not say this (5.0 §3.14.2)");
       }
       this.#stopError = error;
@@ -198,8 +199,12 @@ export class Connection implements ConnectionEvents {
     const constructor = given ?? (await findWebSocket());
     if (this.#stopError) return;
     const engine = this.#engine;
-    engine.setBytes(BytesOption.username, username === undefined ? undefined : copyBytes("username", username));
-    engine.setBytes(BytesOption.password, password === undefined ? undefined : copyBytes("password", password));
+    const set = (option: BytesOption, name: string, value: unknown) => {
+      if (value === undefined) engine.command("clear_bytes", option);
+      else engine.command("set_bytes", option, engine.put(toBytes(name, value)));
+    };
+    set(BytesOption.username, "username", username);
+    set(BytesOption.password, "password", password);
     this.#log("open", { url: url.origin + url.pathname, attempt });
     this.#closeCode = undefined;
     this.#textCame = false;
@@ -230,25 +235,24 @@ export class Connection implements ConnectionEvents {
   }
 
   /** Waits before the next round, and for the network. */
-  async #pause(ms: number, attempt: number, reason: MqttError): Promise<void> {
+  #pause(ms: number, attempt: number, reason: MqttError): Promise<void> {
+    const begin = performance.now();
     const retryAt = Math.ceil(Date.now() + ms);
-    const show = (state: State) => {
-      // Before the first connection there is none to be had back.
-      const shown = state === "reconnecting" && !this.#everOnline ? "connecting" : state;
-      if (shown !== this.state) this.#change({ state: shown, attempt, retryAt, reason });
-    };
-    await new Promise<void>((resolve) => {
-      const check = () => {
-        const offline = isOffline();
-        if (!this.#stopError && (offline || Date.now() < retryAt)) return show(offline ? "offline" : "reconnecting");
+    const state = () => (isOffline() ? "offline" : this.#everOnline ? "reconnecting" : "connecting");
+    let timer: ReturnType<typeof setTimeout>;
+    let shown: State | undefined;
+    return new Promise((resolve) => {
+      // Called by a timer, which may come early and sleeps with the machine, and by what wakes the platform.
+      this.#wake = () => {
         clearTimeout(timer);
-        resolve();
+        const left = Math.min(ms - (performance.now() - begin), retryAt - Date.now()); // clocks may be set
+        const wait = !this.#stopError && (left > 0 || isOffline());
+        if (shown !== state() && !this.#stopError) this.#change({ state: (shown = state()), attempt, retryAt, reason });
+        if (!wait) resolve();
+        else if (left > 0) timer = setTimeout(this.#wake, left + 1);
       };
-      const timer = setTimeout(check, ms + 1);
-      this.#wake = check; // the platform may tell earlier than the timer, which sleeps with the machine
-      check();
+      this.#wake();
     });
-    if (!this.#stopError) show("reconnecting");
   }
 
   async #finish(error: MqttError): Promise<void> {
@@ -273,13 +277,14 @@ export class Connection implements ConnectionEvents {
   closed({ error, reason, fault, flags, properties }: Closed): void {
     const online = this.#onlineSince !== undefined;
     const text = this.#textCame;
+    const code = !text ? errorCode(error) : online ? "PROTOCOL_ERROR" : "NOT_MQTT";
+    const detail = text ? "it sent text, but MQTT is binary" : code === "CONNECT_TIMEOUT" ? "no CONNACK came" : faultText(fault);
     this.#end({
-      error: new MqttError(!text ? errorCode(error) : online ? "PROTOCOL_ERROR" : "NOT_MQTT", {
-        phase: online ? "session" : "connect",
+      error: new MqttError(code, online ? "session" : "connect", {
         reasonCode: (RETURN_CODES[reason] ?? reason) || undefined,
         reasonString: parseProperties(properties).reasonString,
         closeCode: this.#closeCode,
-        detail: text ? "it sent text, but MQTT is binary" : faultText(fault),
+        detail,
       }),
       final: (flags & ClosedFlag.final) !== 0,
       again: (flags & ClosedFlag.again) !== 0 && !text,
@@ -293,12 +298,13 @@ export class Connection implements ConnectionEvents {
     this.#transport = undefined;
     this.#reauthentication?.reject(ending.error);
     this.#reauthentication = undefined;
-    this.#owner.lost(ending.error);
+    this.#owner.operations.lost(ending.error);
     this.#over(ending);
   }
 
   flushed(): void {
-    this.#owner.flushed();
+    this.#owner.operations.flushed();
+    this.#owner.subscriptions.flushed();
   }
 
   // ---- enhanced authentication (5.0 §4.12) ----
@@ -319,14 +325,14 @@ export class Connection implements ConnectionEvents {
   }
 
   #authenticate(reason: number, data: Authentication["data"]): number {
-    return this.#engine.authenticate(reason, data === undefined ? NO_BYTES : copyBytes("authentication data", data));
+    return this.#engine.command("authenticate", reason, this.#engine.put(data === undefined ? NO_BYTES : toBytes("authentication data", data)));
   }
 
   /** Resolves when the server has accepted it. */
   reauthenticate(): Promise<void> {
     return new Promise((resolve, reject) => {
       const error = this.#authenticate(REAUTHENTICATE, this.#options.authentication?.data);
-      if (error > 0) reject(new MqttError(errorCode(error), "session"));
+      if (error > 0) reject(coreError(error, "session"));
       else this.#reauthentication = { resolve, reject };
     });
   }

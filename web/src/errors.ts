@@ -26,46 +26,46 @@ const errors = () => ERRORS.split("|");
 
 /** The code of an error that the core names by its number. */
 export function errorCode(number: number): ErrorCode {
-  return errors()[number]!.split("=")[0] as ErrorCode;
+  return errors()[number - 1]!.split("=")[0] as ErrorCode;
 }
 
 /** What is wrong with a packet, by the number of the core's fault. */
 export function faultText(fault: number): string | undefined {
-  return fault > 0 ? FAULTS.split("|")[fault] : undefined;
-}
-
-/** The name that 5.0 §2.4 gives to a reason code: `Not authorized (0x87)`. */
-function reasonText(code: number): string {
-  return `${REFUSALS.split("|")[code - 0x80] ?? "reason code"} (0x${code.toString(16).toUpperCase().padStart(2, "0")})`;
+  return FAULTS.split("|")[fault];
 }
 
 /** The only error that the client rejects with; mistakes in arguments are `TypeError` and `RangeError`. */
 export class MqttError extends Error {
   /** What happened, for programs. */
-  readonly code: ErrorCode;
+  declare readonly code: ErrorCode;
   /** What was under way. */
-  readonly phase: Phase;
-  /** The server's reason code (5.0 §2.4; of 3.1.1 the return code in CONNACK or SUBACK), where it gave one. */
-  readonly reasonCode: number | undefined;
+  declare readonly phase: Phase;
+  /** The server's reason code (5.0 §2.4; what a CONNACK of 3.1.1 says, as 5.0 would), where it gave one. */
+  declare readonly reasonCode: number | undefined;
   /** The server's explanation (5.0 Reason String), where it gave one. */
-  readonly reasonString: string | undefined;
+  declare readonly reasonString: string | undefined;
   /** The close code of the WebSocket (RFC 6455 §7.4), where that was closed. */
-  readonly closeCode: number | undefined;
+  declare readonly closeCode: number | undefined;
   /** Whether the same call may succeed later, with nothing changed. */
-  readonly retriable: boolean;
+  declare readonly retriable: boolean;
 
   /** @internal */
   constructor(code: ErrorCode, phase: Phase, details: ErrorDetails = {}) {
     const { reasonCode, reasonString, closeCode, detail, cause } = details;
-    const meaning = errors().find((row) => row.startsWith(`${code}=`))!.slice(code.length + 1);
+    const hint = errors().find((row) => row.startsWith(`${code}=`))?.split("=")[1];
     const closing = closeCode && `WebSocket close code ${closeCode}`;
-    super([meaning, reasonCode && reasonText(reasonCode), detail, reasonString, closing].filter(Boolean).join(": "), { cause });
-    this.name = "MqttError";
-    this.code = code;
-    this.phase = phase;
-    this.reasonCode = reasonCode;
-    this.reasonString = reasonString;
-    this.closeCode = closeCode;
-    this.retriable = reasonCode && reasonCode >= 0x80 ? RETRIABLE_REASONS.includes(reasonCode) : RETRIABLE.test(code);
+    const words = code.toLowerCase().replaceAll("_", " ").replace("mqtt", "MQTT");
+    const name = REFUSALS.split("|")[(reasonCode ?? 0) - 0x80] ?? "reason code";
+    // MALFORMED_PACKET and the like have said it already.
+    const reason = reasonCode && name.toLowerCase() !== words && `${name} (0x${reasonCode.toString(16).padStart(2, "0")})`;
+    super([phase, words, reason, detail, reasonString, closing, hint].filter(Boolean).join(": "), { cause });
+    const retriable = reasonCode && reasonCode >= 0x80 ? RETRIABLE_REASONS.includes(reasonCode) : RETRIABLE.test(code);
+    Object.assign(this, { name: "MqttError", code, phase, reasonCode, reasonString, closeCode, retriable });
   }
+}
+
+/** The error that the core names by its number; mistakes of the caller are of JavaScript's own types. */
+export function coreError(number: number, phase: Phase, detail?: string): Error {
+  const error = new MqttError(errorCode(number), phase, { detail });
+  return error.code.startsWith("INVALID_") ? new TypeError(error.message) : error;
 }

@@ -2,7 +2,7 @@ import { MessageFlag } from "./engine/abi.js";
 import { decodeText } from "./engine/memory.js";
 import type { PublishProperties } from "./generated/properties.js";
 import { readParams, type Pattern } from "./patterns.js";
-import { NO_BYTES, parseProperties } from "./properties.js";
+import { parseProperties } from "./properties.js";
 
 /** Quality of service: 0 at most once, 1 at least once, 2 exactly once. */
 export type QoS = 0 | 1 | 2;
@@ -20,7 +20,6 @@ export class Message {
   #bytes: Uint8Array<ArrayBuffer>;
   #at: number;
   readonly #length: number;
-  #propertyBytes: Uint8Array;
   readonly #propertiesAt: number;
   readonly #propertiesLength: number;
   readonly #pattern: Pattern | undefined;
@@ -31,16 +30,14 @@ export class Message {
 
   /** @internal */
   constructor(
-    topic: string, flags: number, bytes: Uint8Array<ArrayBuffer>, at: number, length: number,
-    propertyBytes: Uint8Array, propertiesAt: number, propertiesLength: number,
-    pattern: Pattern | undefined, holding: Holding | undefined,
+    topic: string, flags: number, bytes: Uint8Array<ArrayBuffer>, at: number, length: number, propertiesAt: number,
+    propertiesLength: number, pattern?: Pattern, holding?: Holding,
   ) {
     this.topic = topic;
     this.#flags = flags;
     this.#bytes = bytes;
     this.#at = at;
     this.#length = length;
-    this.#propertyBytes = propertyBytes;
     this.#propertiesAt = propertiesAt;
     this.#propertiesLength = propertiesLength;
     this.#pattern = pattern;
@@ -84,7 +81,7 @@ export class Message {
 
   /** The properties of PUBLISH (5.0 §3.3.2.3); empty with 3.1.1. */
   get properties(): PublishProperties {
-    return (this.#properties ??= parseProperties(this.#propertyBytes, this.#propertiesAt, this.#propertiesLength));
+    return (this.#properties ??= parseProperties(this.#bytes, this.#propertiesAt, this.#propertiesLength));
   }
 
   /** What `{name}` and `{name...}` of the subscription's filter stand for. */
@@ -116,7 +113,6 @@ export class Message {
   detach(): void {
     if (this.#bytes.buffer.byteLength <= this.#length * 2) return;
     void this.properties;
-    this.#propertyBytes = NO_BYTES;
     this.#bytes = this.copy();
     this.#at = 0;
     this.#payload = undefined;

@@ -1,5 +1,5 @@
 import type { Outcomes } from "./engine/records.js";
-import { errorCode, MqttError, type ErrorCode, type Phase } from "./errors.js";
+import { coreError, MqttError, type ErrorCode, type Phase } from "./errors.js";
 import type { PubackProperties } from "./generated/properties.js";
 import { parseProperties } from "./properties.js";
 import { onAbort } from "./signal.js";
@@ -101,7 +101,7 @@ export class Operations implements Outcomes {
 
   failed(number: number, error: number): void {
     const operation = this.#take(number);
-    operation?.reject(new MqttError(errorCode(error), operation.phase));
+    operation?.reject(coreError(error, operation.phase));
   }
 
   answered(number: number, codes: number[], bytes: Uint8Array): void {

@@ -1,12 +1,11 @@
 import type { WasmSource } from "./engine/loader.js";
 import { MqttError } from "./errors.js";
 import { BytesOption, NumberOption } from "./generated/options.js";
-import { Packet, type ConnectProperties, type WillProperties } from "./generated/properties.js";
+import type { ConnectProperties, WillProperties } from "./generated/properties.js";
 import type { QoS } from "./message.js";
 import { inPage } from "./platform.js";
-import { asBytes, checkInteger, encodeProperties } from "./properties.js";
+import { checkInteger, encodeProperties, toBytes } from "./properties.js";
 import type { Handler } from "./subscription.js";
-import { encodeText } from "./text.js";
 import type { WebSocketConstructor } from "./transport.js";
 
 /** Where the server is: one URL, several that are tried in turn, or a function that is asked at each attempt (from 0). */
@@ -139,16 +138,13 @@ export interface Settings {
   reconnect: Required<Reconnect> | undefined;
   connectTimeout: number;
   /** What the core is told before its first connection. */
-  numbers: [NumberOption, number][];
+  numbers: [name: string, option: NumberOption, value: number][];
   bytes: [BytesOption, Uint8Array][];
 }
 
-const ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
-
-/** 23 characters, which every server accepts (5.0 §3.1.3.1). */
+/** 23 characters, which every server accepts as client identifier (5.0 §3.1.3.1). */
 export function randomName(): string {
-  const random = crypto.getRandomValues(new Uint32Array(23));
-  return Array.from(random, (number) => ALPHABET[number % ALPHABET.length]).join("");
+  return Array.from(crypto.getRandomValues(new Uint32Array(23)), (number) => (number % 36).toString(36)).join("");
 }
 
 /** An absolute `ws:` or `wss:` URL; relative ones count from the page. @throws TypeError */
@@ -156,101 +152,91 @@ export function readUrl(url: string | URL): URL {
   const { location } = globalThis as { location?: { href?: string } };
   const read = new URL(url, location?.href);
   read.protocol = read.protocol.replace("http", "ws");
-  if (read.protocol !== "ws:" && read.protocol !== "wss:") throw new TypeError(`"${read.protocol}" is no scheme of a WebSocket URL`);
+  if (read.protocol !== "ws:" && read.protocol !== "wss:") throw new TypeError(`"${read.protocol}" is not ws: or wss:`);
   read.hash = "";
   return read;
 }
 
-/** Bytes of a text or binary value; a copy. @throws TypeError */
-export function copyBytes(name: string, value: unknown): Uint8Array<ArrayBuffer> {
-  const bytes = typeof value === "string" ? encodeText(value) : asBytes(value);
-  if (!bytes) throw new TypeError(`${name} must be a string, an ArrayBuffer or a view of one, and not detached`);
-  return new Uint8Array(bytes);
-}
+/** The core's options that are numbers, by the names of ConnectOptions and its parts. */
+const NUMBERS: Record<string, NumberOption> = {
+  version: NumberOption.version,
+  clean: NumberOption.cleanStart,
+  keepalive: NumberOption.keepalive,
+  sessionExpiryInterval: NumberOption.sessionExpiryInterval,
+  receiveMaximum: NumberOption.receiveMaximum,
+  maximumPacketSize: NumberOption.maximumPacketSize,
+  topicAliasMaximum: NumberOption.topicAliasMaximum,
+  connectTimeout: NumberOption.connectTimeout,
+  ackTimeout: NumberOption.ackTimeout,
+  maxMessages: NumberOption.queueMaxMessages,
+  maxBytes: NumberOption.queueMaxBytes,
+  overflow: NumberOption.queueOverflow,
+  brokerSession: NumberOption.brokerSession,
+  onSessionLost: NumberOption.onSessionLost,
+  willQos: NumberOption.willQos,
+  willRetain: NumberOption.willRetain,
+};
 
-function oneOf<Value>(name: string, value: Value, allowed: readonly Value[]): number {
-  const index = allowed.indexOf(value);
-  if (index < 0) throw new TypeError(`${name} must be one of ${allowed.map((one) => JSON.stringify(one)).join(", ")}`);
-  return index;
+/** What options stand for that are not given as numbers: the place in the list. */
+const CHOICES: Record<string, readonly unknown[]> = {
+  version: ["auto", 0, 0, 3, 4, 5],
+  clean: [false, true],
+  overflow: ["reject", "drop-oldest", "drop-qos0"],
+  brokerSession: ["refuse", "accept", "restart"],
+  onSessionLost: ["resend-qos1", "reject", "resend"],
+  willRetain: [false, true],
+};
+
+const LARGEST: Record<string, number> = { keepalive: 0xffff, receiveMaximum: 0xffff, topicAliasMaximum: 0xffff, willQos: 2 };
+
+function readNumbers(values: object): Settings["numbers"] {
+  const numbers: Settings["numbers"] = [];
+  for (const [name, value] of Object.entries(values) as [string, unknown][]) {
+    const option = NUMBERS[name];
+    if (option === undefined || value === undefined || value === null) continue;
+    const choices = CHOICES[name];
+    const number = choices ? choices.indexOf(value) : checkInteger(name, value, 0, LARGEST[name] ?? 0xffffffff);
+    if (number < 0) throw new TypeError(`${name} must be one of ${choices!.join()}`);
+    numbers.push([name, option, number]);
+  }
+  return numbers;
 }
 
 /** @throws TypeError, RangeError; MqttError `UNSUPPORTED` for what this version cannot do */
 export function readOptions(url: ServerUrl, options: ConnectOptions): Settings {
-  for (const name of ["worker", "store"] as const) {
-    if ((options as Record<string, unknown>)[name]) {
-      throw new MqttError("UNSUPPORTED", "open", { detail: `the option ${name} is not there yet` });
-    }
-  }
+  const { worker, store } = options as { worker?: unknown; store?: unknown };
+  if (worker || store) throw new MqttError("UNSUPPORTED", "open", { detail: "the options worker and store" });
   const urls = typeof url === "function" ? [url] : [url].flat().map(readUrl).map((one) => () => one);
   if (urls.length === 0) throw new TypeError("at least one URL is needed");
-  const clientId = options.clientId ?? randomName();
-  const { connectTimeout = 10_000, reconnect = {}, queue = {}, protocols = "mqtt" } = options;
-  const settings: Settings = {
-    urls,
-    clientId,
-    protocols: [protocols].flat(),
-    reconnect: reconnect === false ? undefined : readReconnect(reconnect === true ? {} : reconnect),
-    connectTimeout,
-    numbers: [],
-    bytes: [[BytesOption.clientId, copyBytes("clientId", clientId)]],
-  };
+  const { clientId = randomName(), connectTimeout = 10_000, reconnect = {}, queue, protocols = "mqtt", authentication, will } = options;
 
-  const number = (option: NumberOption, name: string, value: number | null | undefined, most = 0xffffffff, least = 0) => {
-    if (value !== undefined && value !== null) settings.numbers.push([option, checkInteger(name, value, least, most)]);
+  const bytes: [BytesOption, Uint8Array][] = [];
+  const add = (option: BytesOption, name: string, value: unknown) => {
+    if (value !== undefined) bytes.push([option, toBytes(name, value).slice()]);
   };
-  const choice = <Value>(option: NumberOption, name: string, value: Value | undefined, allowed: readonly Value[]) => {
-    if (value !== undefined) settings.numbers.push([option, oneOf(name, value, allowed)]);
-  };
-  // What CONNECT says by an option may also be given by its property.
-  const { sessionExpiryInterval, receiveMaximum, maximumPacketSize, topicAliasMaximum, ...further } = options.properties ?? {};
-  const version = options.version ?? "auto";
-  oneOf("version", version, ["auto", 5, 4, 3]);
-  number(NumberOption.version, "version", version === "auto" ? 0 : version);
-  choice(NumberOption.cleanStart, "clean", options.clean, [false, true]);
-  number(NumberOption.keepalive, "keepalive", options.keepalive, 0xffff);
-  number(NumberOption.pingEarly, "", inPage() ? 1 : 0);
-  number(NumberOption.sessionExpiryInterval, "sessionExpiryInterval", options.sessionExpiryInterval ?? sessionExpiryInterval);
-  number(NumberOption.receiveMaximum, "receiveMaximum", options.receiveMaximum ?? receiveMaximum, 0xffff, 1);
-  number(NumberOption.maximumPacketSize, "maximumPacketSize", options.maximumPacketSize ?? maximumPacketSize, 0xffffffff, 1);
-  number(NumberOption.topicAliasMaximum, "topicAliasMaximum", options.topicAliasMaximum ?? topicAliasMaximum, 0xffff);
-  number(NumberOption.connectTimeout, "connectTimeout", connectTimeout);
-  number(NumberOption.ackTimeout, "ackTimeout", options.ackTimeout);
-  number(NumberOption.queueMaxMessages, "queue.maxMessages", queue.maxMessages);
-  number(NumberOption.queueMaxBytes, "queue.maxBytes", queue.maxBytes);
-  choice(NumberOption.queueOverflow, "queue.overflow", queue.overflow, ["reject", "drop-oldest", "drop-qos0"]);
-  choice(NumberOption.brokerSession, "brokerSession", options.brokerSession, ["refuse", "accept", "restart"]);
-  choice(NumberOption.onSessionLost, "onSessionLost", options.onSessionLost, ["resend-qos1", "reject", "resend"]);
-
-  if (further.authenticationMethod !== undefined || further.authenticationData !== undefined) {
-    throw new TypeError("authenticationMethod and authenticationData are given as the option authentication");
-  }
-  settings.bytes.push([BytesOption.connectProperties, encodeProperties(further, Packet.CONNECT)]);
-  const { authentication, will } = options;
-  if (authentication) {
-    settings.bytes.push([BytesOption.authenticationMethod, copyBytes("authentication.method", authentication.method)]);
-    if (authentication.data !== undefined) {
-      settings.bytes.push([BytesOption.authenticationData, copyBytes("authentication.data", authentication.data)]);
-    }
-  }
+  // Some properties of CONNECT are options too.
+  const properties = Object.entries(options.properties ?? {});
+  const isOption = ([name]: [string, unknown]) => name in NUMBERS;
+  const further: ConnectProperties = Object.fromEntries(properties.filter((entry) => !isOption(entry)));
+  if (further.authenticationMethod) throw new TypeError("authenticationMethod is given as the option authentication");
+  add(BytesOption.clientId, "clientId", clientId);
+  add(BytesOption.connectProperties, "", encodeProperties(further));
+  add(BytesOption.authenticationMethod, "authentication.method", authentication?.method);
+  add(BytesOption.authenticationData, "authentication.data", authentication?.data);
   if (will) {
-    const properties = { ...will.properties };
-    if (will.delayInterval !== undefined) properties.willDelayInterval = will.delayInterval;
-    if (will.expiry !== undefined) properties.messageExpiryInterval = will.expiry;
-    if (/^$|[+#\0]/.test(will.topic)) throw new TypeError("will.topic is no valid topic name"); // 5.0 §4.7
-    number(NumberOption.willQos, "will.qos", will.qos, 2);
-    choice(NumberOption.willRetain, "will.retain", will.retain, [false, true]);
-    settings.bytes.push(
-      [BytesOption.willTopic, copyBytes("will.topic", will.topic)],
-      [BytesOption.willPayload, copyBytes("will.payload", will.payload ?? "")],
-      [BytesOption.willProperties, encodeProperties(properties, Packet.WILL)],
-    );
+    const { topic, payload = "", delayInterval: willDelayInterval, expiry: messageExpiryInterval } = will;
+    if (/^$|[+#\0]/.test(topic)) throw new TypeError("will.topic is no valid topic name"); // 5.0 §4.7
+    add(BytesOption.willTopic, "will.topic", topic);
+    add(BytesOption.willPayload, "will.payload", payload);
+    add(BytesOption.willProperties, "", encodeProperties({ willDelayInterval, messageExpiryInterval, ...will.properties } as WillProperties));
   }
-  return settings;
-}
+  const numbers = readNumbers({
+    ...Object.fromEntries(properties.filter(isOption)), ...options, ...queue, willQos: will?.qos, willRetain: will?.retain,
+  });
+  numbers.push(["", NumberOption.pingEarly, inPage() ? 1 : 0]);
 
-function readReconnect({ min = 250, max = 30_000, factor = 2, initial = false }: Reconnect): Required<Reconnect> {
-  checkInteger("reconnect.min", min, 0, 2 ** 31 - 1);
-  checkInteger("reconnect.max", max, min, 2 ** 31 - 1);
-  if (!(factor >= 1)) throw new RangeError("reconnect.factor must be at least 1");
-  return { min, max, factor, initial };
+  const pauses = { min: 250, max: 30_000, factor: 2, initial: false, ...(reconnect as Reconnect) };
+  checkInteger("reconnect.max", pauses.max, checkInteger("reconnect.min", pauses.min, 0, 2 ** 31), 2 ** 31);
+  if (!(pauses.factor >= 1)) throw new RangeError("reconnect.factor must be at least 1");
+  return { urls, clientId, protocols: [protocols].flat(), reconnect: reconnect ? pauses : undefined, connectTimeout, numbers, bytes };
 }

@@ -18,17 +18,17 @@ export interface Pattern {
  * @throws TypeError for a name that stands twice, or `{name...}` before the end
  */
 export function parsePattern(text: string, braces: boolean): Pattern {
-  if (typeof text !== "string") throw new TypeError("a filter must be a string");
   const names: Name[] = [];
-  if (!braces || !text.includes("{")) return { filter: text, names };
+  if (!braces) return { filter: text, names };
   const levels = text.split("/");
   // The first two levels of $share/group/filter are no part of what is matched (5.0 §4.8.2).
   const shared = levels[0] === "$share" ? 2 : 0;
   const filter = levels.map((level, index) => {
     const [, name, dots] = /^\{([^{}]+?)(\.\.\.)?\}$/.exec(level) ?? [];
     if (name === undefined) return level;
-    if (names.some((other) => other.name === name)) throw new TypeError(`{${name}} stands twice in "${text}"`);
-    if (dots && index < levels.length - 1) throw new TypeError(`{${name}...} must be the last level of "${text}"`);
+    if (names.some((other) => other.name === name) || (dots && index < levels.length - 1)) {
+      throw new TypeError(`"${text}": a name stands once, and {${name}...} last`);
+    }
     names.push({ name, level: index - shared, rest: dots !== undefined });
     return dots ? "#" : "+";
   });

@@ -16,10 +16,10 @@ export function isOffline(): boolean {
 
 /** Calls `wake` whenever time may have passed unseen (a page comes back, a machine wakes) or the network changes. */
 export function onWake(wake: () => void): () => void {
-  const targets = [globalThis, typeof document === "undefined" ? undefined : document] as (EventTarget | undefined)[];
   const each = (act: "addEventListener" | "removeEventListener") => {
     for (const type of ["online", "pageshow", "resume", "visibilitychange"]) {
-      for (const target of targets) target?.[act]?.(type, wake);
+      globalThis[act]?.(type, wake);
+      globalThis.document?.[act](type, wake);
     }
   };
   each("addEventListener");

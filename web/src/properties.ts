@@ -1,4 +1,4 @@
-import { Form, PROPERTIES, Packet, Rule, type Properties } from "./generated/properties.js";
+import { Form, PROPERTIES, type Properties } from "./generated/properties.js";
 import { decodeText } from "./engine/memory.js";
 import { encodeText } from "./text.js";
 
@@ -8,9 +8,8 @@ const LARGEST = [0xff, 0xffff, 0xffffffff, 268_435_455]; // by Form, of those th
 
 /** @throws TypeError if `value` is no number, RangeError if it is no integer in the range */
 export function checkInteger(name: string, value: unknown, least: number, most: number): number {
-  if (typeof value !== "number") throw new TypeError(`${name} must be a number`);
-  if (Number.isInteger(value) && value >= least && value <= most) return value;
-  throw new RangeError(`${name} must be an integer from ${least} to ${most}, not ${value}`);
+  if (Number.isInteger(value) && (value as number) >= least && (value as number) <= most) return value as number;
+  throw new (typeof value === "number" ? RangeError : TypeError)(`${name} must be an integer from ${least} to ${most}`);
 }
 
 /**
@@ -22,44 +21,45 @@ export function toBytes(name: string, value: unknown): Uint8Array<ArrayBuffer> {
   if (typeof value === "string") return encodeText(value);
   // That of a detached buffer throws a TypeError.
   if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer as ArrayBuffer, value.byteOffset, value.byteLength);
-  if (/^\[object (Shared)?ArrayBuffer\]$/.test(Object.prototype.toString.call(value))) return new Uint8Array(value as ArrayBuffer);
+  if (/^\[object (Shared)?ArrayBuffer]$/.test(String(value))) return new Uint8Array(value as ArrayBuffer);
   throw new TypeError(`${name} must be a string or binary`);
 }
 
 /**
- * The wire form of properties (5.0 §2.2.2), without their length in front.
+ * The wire form of properties (5.0 §2.2.2), without their length in front. Which packets may bear them is the core's to
+ * check, and which characters.
  *
  * @param except a name that is not written: it goes another way
- * @throws TypeError for a name that the packet may not bear, or a value of the wrong type; RangeError for one out of range
+ * @throws TypeError for an unknown name or a value of the wrong type, RangeError for one out of range
  */
-export function encodeProperties(properties: Properties = {}, packet: Packet, except = ""): Uint8Array {
+export function encodeProperties(properties: Properties | undefined, except?: string): Uint8Array {
+  if (!properties) return NO_BYTES;
   const bytes: number[] = [];
   const number = (value: number, size: number) => {
     for (let shift = size * 8; shift > 0; ) bytes.push((value >>> (shift -= 8)) & 0xff);
   };
   const data = (name: string, value: unknown, form: Form) => {
-    if ((typeof value === "string") !== (form !== Form.data)) throw new TypeError(`${name} must be ${form === Form.data ? "binary" : "a string"}`);
     const content = toBytes(name, value);
-    if (content.length > 0xffff) throw new RangeError(`${name} must not be longer than 65,535 bytes`);
-    if (form !== Form.data && content.includes(0)) throw new TypeError(`${name} must not contain U+0000`); // 5.0 §1.5.4
+    if ((typeof value === "string") === (form === Form.data)) throw new TypeError(`${name} is of the wrong type`);
+    if (content.length > 0xffff) throw new RangeError(`${name} is longer than 65,535 bytes`);
     number(content.length, 2);
     for (const byte of content) bytes.push(byte);
   };
   for (const [name, values] of Object.entries(properties)) {
     if (values === undefined || name === except) continue;
     const row = PROPERTIES.find((one) => one[1] === name);
-    if (!row || !(row[4] & (1 << packet))) throw new TypeError(`"${name}" is no property of this packet`);
-    const [identifier, , form, rules] = row;
-    for (const value of (rules & Rule.repeat ? [values].flat() : [values]) as unknown[]) {
+    if (!row) throw new TypeError(`there is no property ${name}`);
+    const [identifier, , form] = row;
+    for (const value of (form === Form.pair || form === Form.variable ? [values].flat() : [values]) as unknown[]) {
       bytes.push(identifier);
       if (form === Form.pair) {
-        if (!Array.isArray(value) || value.length !== 2) throw new TypeError(`${name} must be [name, value] pairs`);
-        for (const part of value) data(name, part, form);
+        const [key, one] = value as [string, string];
+        data(name, key, form);
+        data(name, one, form);
       } else if (form === Form.text || form === Form.data) {
         data(name, value, form);
       } else {
-        const least = rules & Rule.nonzero ? 1 : 0;
-        let rest = checkInteger(name, typeof value === "boolean" ? +value : value, least, rules & Rule.boolean || LARGEST[form]!);
+        let rest = checkInteger(name, typeof value === "boolean" ? +value : value, 0, LARGEST[form]!);
         if (form !== Form.variable) {
           number(rest, 1 << form);
           continue;
@@ -96,11 +96,11 @@ export function parseProperties(bytes: Uint8Array, from = 0, length = bytes.leng
   const text = () => decodeText(data());
   while (at < from + length) {
     const identifier = bytes[at++];
-    const [, name, form, rules] = PROPERTIES.find((row) => row[0] === identifier)!;
+    const [, name, form] = PROPERTIES.find((row) => row[0] === identifier)!;
     const value = form < Form.variable ? number(1 << form) : [variable, text, data, () => [text(), text()]][form - Form.variable]!();
     if (form === Form.pair) ((properties[name] ??= []) as unknown[]).push(value);
-    // Only Subscription Identifiers come once or more often.
-    else properties[name] = rules & Rule.repeat && properties[name] !== undefined ? [properties[name], value].flat() : value;
+    // Of the others only Subscription Identifiers may stand more than once.
+    else properties[name] = name in properties ? [properties[name], value].flat() : value;
   }
   return properties;
 }

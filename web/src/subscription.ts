@@ -1,9 +1,10 @@
+import type { SubscribeProperties } from "./generated/properties.js";
 import type { Message, QoS } from "./message.js";
 import { parsePattern, type Pattern } from "./patterns.js";
 import { checkInteger } from "./properties.js";
 import { Queue, type Overflow } from "./queue.js";
 import { onAbort } from "./signal.js";
-import type { SubscribeProperties } from "./generated/properties.js";
+import type { Consumer, Subscriptions } from "./subscriptions.js";
 
 /** What a handler returns is not waited for; that a promise of it rejects is told as an `error` event. */
 export type Handler<Value = Message> = (value: Value) => unknown;
@@ -48,7 +49,6 @@ export interface SubscribeOptions extends FilterOptions, BufferOptions {
 /** One filter of a call to subscribe(), checked. */
 export interface Wish {
   pattern: Pattern;
-  qos: QoS;
   /** The byte of SUBSCRIBE (5.0 §3.8.3.1). */
   options: number;
 }
@@ -66,17 +66,11 @@ export function readWishes(
   if (options.buffer !== undefined && options.buffer !== Infinity) checkInteger("buffer", options.buffer, 1, 2 ** 32);
   return list.map((one: string | FilterRequest) => {
     const request: FilterRequest = typeof one === "string" ? { ...options, filter: one } : { ...options, ...one };
-    const qos = checkInteger("qos", request.qos ?? 0, 0, 2) as QoS;
+    const qos = checkInteger("qos", request.qos ?? 0, 0, 2);
     const retainHandling = checkInteger("retainHandling", request.retainHandling ?? 0, 0, 2);
     const flags = (request.noLocal ? 4 : 0) | (request.retainAsPublished ? 8 : 0);
-    return { pattern: parsePattern(request.filter, options.params !== false), qos, options: qos | flags | (retainHandling << 4) };
+    return { pattern: parsePattern(request.filter, options.params !== false), options: qos | flags | (retainHandling << 4) };
   });
-}
-
-/** What a subscription asks of who made it. @internal */
-export interface SubscriptionOwner {
-  unsubscribe(subscription: Subscription): Promise<void>;
-  dropped(): void;
 }
 
 /** One call of `subscribe()`, `batch()` or `route()`. Without a handler, its messages wait for `for await`. */
@@ -89,17 +83,19 @@ export class Subscription implements AsyncIterable<Message> {
   /** @internal */ readonly manual: boolean;
   /** @internal The number of the last message that was handed out: it comes once, however many of the filters match. */
   last = -1;
-  readonly #owner: SubscriptionOwner;
+  /** @internal */ readonly consumers: Consumer[] = [];
+  /** @internal */ ended = false;
+  readonly #owner: Subscriptions;
   readonly #handler: Handler | undefined;
   readonly #buffer: number;
   readonly #overflow: Overflow;
   #queue: Queue<Message> | undefined;
   #ending: Promise<void> | undefined;
-  #end: [error: Error | undefined] | undefined;
+  #error: Error | undefined;
   #release: (() => void) | undefined;
 
   /** @internal */
-  constructor(owner: SubscriptionOwner, filters: readonly string[], options: SubscribeOptions, handler: Handler | undefined) {
+  constructor(owner: Subscriptions, filters: readonly string[], options: SubscribeOptions, handler: Handler | undefined) {
     const { ack, buffer = 1000, overflow = "drop-oldest" } = options;
     this.#owner = owner;
     this.filters = filters;
@@ -111,18 +107,18 @@ export class Subscription implements AsyncIterable<Message> {
   }
 
   /** Hands out a message. @internal */
-  deliver(message: Message): unknown {
+  readonly deliver = (message: Message): unknown => {
     const queue = this.#queue;
     if (queue) {
       message.detach();
       queue.push(message);
       if (queue.values.length > this.#buffer) {
         queue.values[this.#overflow === "drop-oldest" ? "shift" : "pop"]();
-        this.#owner.dropped();
+        this.#owner.dropped++;
       }
     }
     return this.#handler?.(message);
-  }
+  };
 
   /** Has the subscription end when the signal aborts. @internal */
   endWith(signal: AbortSignal | undefined): void {
@@ -131,7 +127,8 @@ export class Subscription implements AsyncIterable<Message> {
 
   /** Ends the loops over it. @internal */
   finish(error?: Error): void {
-    this.#end ??= [error];
+    this.#error ??= this.ended ? undefined : error;
+    this.ended = true;
     this.#queue?.end(error);
     this.#release?.();
   }
@@ -154,7 +151,7 @@ export class Subscription implements AsyncIterable<Message> {
   /** A loop over the messages. It ends with the subscription or the client, and throws what the client failed with. */
   async *[Symbol.asyncIterator](): AsyncGenerator<Message, undefined> {
     const queue = (this.#queue ??= new Queue());
-    if (this.#end) queue.end(this.#end[0]);
+    if (this.ended) queue.end(this.#error);
     for await (const message of queue.loop()) {
       try {
         yield message;

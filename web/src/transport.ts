@@ -49,7 +49,7 @@ export async function findWebSocket(): Promise<WebSocketConstructor> {
   try {
     if (TARTA_NODE) return (await import("ws")).WebSocket as unknown as WebSocketConstructor;
   } catch {}
-  throw new MqttError("UNSUPPORTED", "open", { detail: "there is no WebSocket: Node before 22 needs the package ws, or give one as an option" });
+  throw new MqttError("UNSUPPORTED", "open", { detail: "there is no WebSocket; Node before 22 needs the package ws" });
 }
 
 /** A WebSocket that carries MQTT. */

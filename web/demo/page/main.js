@@ -1,6 +1,6 @@
 // The page: one client, what it hears, and what it says.
 
-import { Client } from "./tarta/tarta.js";
+import { Client } from "./tarta/tarta.mjs";
 import { Log } from "./log.js";
 import { Tiles } from "./tiles.js";
 
@@ -37,7 +37,11 @@ function connect() {
   client.connect().catch(() => {}); // the state tells
 }
 
-const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1) + (/[.?!]$/.test(text) ? "" : ".");
+/** An error as a sentence. What was under way when it came, which its message begins with, the page shows anyway. */
+function errorInWords({ phase, message }) {
+  const text = message.startsWith(`${phase}: `) ? message.slice(phase.length + 2) : message;
+  return text.charAt(0).toUpperCase() + text.slice(1) + (/[.?!]$/.test(text) ? "" : ".");
+}
 
 function inWords({ state, reason, retryAt }) {
   const seconds = Math.max(1, Math.round((retryAt - Date.now()) / 1000));
@@ -46,13 +50,13 @@ function inWords({ state, reason, retryAt }) {
     case "online":
       return `Connected to ${broker}, MQTT ${{ 5: "5.0", 4: "3.1.1", 3: "3.1" }[client.server.version]}`;
     case "connecting":
-      return reason ? `No connection to ${broker}. ${sentence(reason.message)} ${next}` : `Connecting to ${broker} …`;
+      return reason ? `No connection to ${broker}. ${errorInWords(reason)} ${next}` : `Connecting to ${broker} …`;
     case "reconnecting":
-      return `Connection lost. ${sentence(reason.message)} ${next}`;
+      return `Not connected. ${errorInWords(reason)} ${next}`;
     case "offline":
       return "This device has no network. The page connects as soon as there is one.";
     case "closed":
-      return reason ? `The connection has ended. ${sentence(reason.message)}` : "Disconnected.";
+      return reason ? `The connection has ended. ${errorInWords(reason)}` : "Disconnected.";
     default:
       return "Not connected.";
   }
@@ -83,7 +87,7 @@ function tell(text, failed = false) {
   place.toggleAttribute("data-error", failed);
 }
 
-const showError = (error) => tell(sentence(error.message), true);
+const showError = (error) => tell(errorInWords(error), true);
 
 const outcome = ["given to the network", "acknowledged by the broker", "with the broker, exactly once,"]; // by QoS
 

@@ -1,7 +1,6 @@
 // One session of the core, with its memory, its records and its time. What goes in and comes out is in wasm/tarta.h.
 import { MqttError } from "../errors.js";
 import { Kind } from "../generated/events.js";
-import type { BytesOption, NumberOption } from "../generated/options.js";
 import { DEADLINE, Flag, MessageFlag, Result, Status, type CoreExports } from "./abi.js";
 import type { Core } from "./loader.js";
 import type { Memory } from "./memory.js";
@@ -16,13 +15,17 @@ const LONGEST_TIMER = 0x7fffffff; // setTimeout takes 31 bits
 export type Send = (bytes: Uint8Array<ArrayBuffer>) => void;
 
 /** A message whose payload comes with later WebSocket messages. The pieces stay outside wasm memory, which cannot shrink. */
-interface Gathering<Match> {
-  topic: Topic<Match>;
-  flags: number;
-  serial: number;
-  properties: Uint8Array<ArrayBuffer>;
+interface Gathering {
   pieces: Uint8Array[];
+  deliver(bytes: Uint8Array<ArrayBuffer>): void;
 }
+
+/** The commands that take and give plain numbers. */
+type Command =
+  | "set_number" | "set_bytes" | "clear_bytes" | "define_topic" | "define_filter" | "forget_filter" | "subscribe"
+  | "unsubscribe" | "cancel" | "authenticate" | "disconnect" | "hold" | "acknowledge";
+
+type Arguments<Name extends Command> = Parameters<CoreExports[Name]> extends [number, ...infer Rest extends number[]] ? Rest : never;
 
 export class Engine<Match> {
   readonly memory: Memory;
@@ -38,7 +41,7 @@ export class Engine<Match> {
   #chunk = new Uint8Array(0); // the WebSocket message that is being received
   #base = 0; // what the records' offsets count from: in the chunk, …
   #area = 0; // … and in wasm memory
-  #gathering: Gathering<Match> | undefined;
+  #gathering: Gathering | undefined;
   #through: number | undefined; // the last message of the chunk that wants an acknowledgement
   #over: Closed | undefined;
   #late = false; // this turn has received or acknowledged: it ends late
@@ -118,9 +121,7 @@ export class Engine<Match> {
     this.#exports.skipped(this.#session, length);
     if (gathering && memory.status(Status.skip) === 0) {
       this.#gathering = undefined;
-      const { topic, flags, serial, properties } = gathering;
-      const payload = join(gathering.pieces);
-      this.#deliver(topic, flags, payload, 0, payload.length, properties, 0, properties.length, serial);
+      gathering.deliver(join(gathering.pieces));
     }
     return length;
   }
@@ -152,46 +153,39 @@ export class Engine<Match> {
     const length = words[at + 3]!;
     let next = at + 4;
     let serial = 0;
+    let propertiesLength = 0;
+    let first = offset; // properties come before the payload
     if (flags & MessageFlag.acknowledged) {
       serial = words[next + 1]!;
       next += 2;
     }
-    let bytes = this.#chunk;
-    let from = this.#base + offset;
-    let propertyBytes = bytes;
-    let propertiesFrom = 0;
-    let propertiesLength = 0;
     if (flags & MessageFlag.properties) {
-      propertiesFrom = words[next]! | 0;
+      first = words[next]! | 0;
       propertiesLength = words[next + 1]!;
-      if (propertiesFrom < 0) {
-        propertyBytes = this.memory.copy(this.#area + propertiesFrom, propertiesLength);
-        propertiesFrom = 0;
-      } else {
-        propertiesFrom += this.#base;
-      }
+    }
+    let bytes = this.#chunk;
+    let base = this.#base;
+    if (first < 0) {
+      // It began in the tail of the last chunk, which lies before this one in wasm memory.
+      bytes = join([this.memory.copy(this.#area + first, -first), bytes.subarray(base, base + Math.max(offset + length, 0))]);
+      base = -first;
     }
     if (flags & MessageFlag.gathered) {
-      const properties = propertyBytes.slice(propertiesFrom, propertiesFrom + propertiesLength);
-      const pieces = [bytes.subarray(this.#base + Math.max(offset, 0))];
-      if (offset < 0) pieces.unshift(this.memory.copy(this.#area + offset, -offset));
-      this.#gathering = { topic, flags, serial, properties, pieces };
-      return;
+      const deliver = (whole: Uint8Array<ArrayBuffer>) =>
+        this.#deliver(topic, flags, whole, offset - first, length, 0, propertiesLength, serial);
+      this.#gathering = { pieces: [bytes.subarray(base + first)], deliver };
+    } else {
+      this.#deliver(topic, flags, bytes, base + offset, length, base + first, propertiesLength, serial);
     }
-    if (offset < 0) {
-      bytes = this.memory.copy(this.#area + offset, length); // it began in the tail of the last chunk
-      from = 0;
-    }
-    this.#deliver(topic, flags, bytes, from, length, propertyBytes, propertiesFrom, propertiesLength, serial);
   }
 
   #deliver(
     topic: Topic<Match>, flags: number, bytes: Uint8Array<ArrayBuffer>, at: number, length: number,
-    propertyBytes: Uint8Array<ArrayBuffer>, propertiesAt: number, propertiesLength: number, serial: number,
+    propertiesAt: number, propertiesLength: number, serial: number,
   ): void {
     if (this.halted) return;
     if (flags & MessageFlag.acknowledged) this.#through = serial;
-    this.#owner.deliveries.message(topic, flags, bytes, at, length, propertyBytes, propertiesAt, propertiesLength, serial);
+    this.#owner.deliveries.message(topic, flags, bytes, at, length, propertiesAt, propertiesLength, serial);
   }
 
   // ---- the end of a turn ----
@@ -262,12 +256,11 @@ export class Engine<Match> {
   stop(): void {
     clearTimeout(this.#timer);
     this.#timerAt = -Infinity;
-    this.#scheduler.close();
   }
 
-  // ---- commands: each returns the number of an error, 0 for none ----
+  // ---- commands ----
 
-  /** Puts the arguments of the next command into the scratch area; returns their size. */
+  /** Puts arguments of the next command into the scratch area; returns their size. */
   put(bytes: Uint8Array): number {
     if (bytes.length === 0) return 0;
     const at = this.#exports.scratch(this.#session, bytes.length);
@@ -276,28 +269,13 @@ export class Engine<Match> {
     return bytes.length;
   }
 
-  setNumber(option: NumberOption, value: number): number {
-    return this.#exports.set_number(this.#session, option, value);
+  /** A command of wasm/tarta.h; returns the number of an error, 0 for none. */
+  command<Name extends Command>(name: Name, ...arguments_: Arguments<Name>): number {
+    this.schedule();
+    return (this.#exports[name] as (...all: number[]) => number)(this.#session, ...arguments_);
   }
 
-  setBytes(option: BytesOption, bytes: Uint8Array | undefined): number {
-    return bytes === undefined
-      ? this.#exports.clear_bytes(this.#session, option)
-      : this.#exports.set_bytes(this.#session, option, this.put(bytes));
-  }
-
-  defineTopic(topic: number, name: Uint8Array): number {
-    return this.#exports.define_topic(this.#session, topic, this.put(name));
-  }
-
-  defineFilter(filter: number, name: Uint8Array, options: number): number {
-    return this.#exports.define_filter(this.#session, filter, this.put(name), options);
-  }
-
-  forgetFilter(filter: number): void {
-    this.#exports.forget_filter(this.#session, filter);
-  }
-
+  /** The command publish; returns the number of an error. */
   publish(
     operation: number, topic: number, flags: number, payload: Uint8Array, properties: Uint8Array, expiry: number,
   ): number {
@@ -314,51 +292,10 @@ export class Engine<Match> {
     return (this.memory.status(Status.flags) & Flag.queued) !== 0;
   }
 
-  /** Messages that wait or are unacknowledged, and their bytes. */
-  get pending(): [messages: number, bytes: number] {
-    return [this.memory.status(Status.pending), this.memory.status(Status.pendingBytes)];
-  }
-
-  subscribe(operation: number, filters: readonly number[], properties: Uint8Array): number {
-    this.#putFilters(filters, properties);
-    this.schedule();
-    return this.#exports.subscribe(this.#session, operation, filters.length, properties.length);
-  }
-
-  unsubscribe(operation: number, filters: readonly number[], properties: Uint8Array): number {
-    this.#putFilters(filters, properties);
-    this.schedule();
-    return this.#exports.unsubscribe(this.#session, operation, filters.length, properties.length);
-  }
-
-  #putFilters(filters: readonly number[], properties: Uint8Array): void {
-    const numbers = new Uint8Array(new Uint32Array(filters).buffer);
-    this.put(join([numbers, properties]));
-  }
-
-  cancel(operation: number): void {
-    this.#exports.cancel(this.#session, operation);
-    this.schedule();
-  }
-
-  authenticate(reason: number, data: Uint8Array): number {
-    this.schedule();
-    return this.#exports.authenticate(this.#session, reason, this.put(data));
-  }
-
-  disconnect(reason: number, properties: Uint8Array): number {
-    this.schedule();
-    return this.#exports.disconnect(this.#session, reason, this.put(properties));
-  }
-
-  hold(serial: number): void {
-    this.#exports.hold(this.#session, serial);
-  }
-
+  /** Acknowledges by hand a message that the command hold has named. */
   acknowledge(serial: number, reason: number): void {
-    this.#exports.acknowledge(this.#session, serial, reason);
     this.#late = true;
-    this.schedule();
+    this.command("acknowledge", serial, reason);
   }
 }
 
@@ -375,7 +312,7 @@ function onePublish(chunk: Uint8Array): boolean {
   return at + length === chunk.length;
 }
 
-function join(pieces: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+export function join(pieces: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   const whole = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
   let at = 0;
   for (const piece of pieces) {

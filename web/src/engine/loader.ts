@@ -6,8 +6,9 @@ import { Memory } from "./memory.js";
 /** Where the module comes from, where it is not inside the package: `tarta/slim`. */
 export type WasmSource = string | URL | Response | Promise<Response> | WebAssembly.Module;
 
-/** The module as text, put in by the build (embed.mjs); undefined in `tarta/slim`. */
-declare const TARTA_WASM: string | undefined;
+// Put in by the build: whether this is `tarta/slim`; and if not, the module as text (embed.mjs), at the end of the bundle.
+declare const TARTA_SLIM: boolean;
+declare const TARTA_WASM: string;
 
 /** One instance of the module. */
 export interface Core {
@@ -19,7 +20,7 @@ let compiled: WebAssembly.Module | undefined;
 
 /** Undoes embed.mjs, which says why the module is written so. */
 function embeddedBytes(): Uint8Array<ArrayBuffer> {
-  const text = TARTA_WASM!;
+  const text = TARTA_WASM;
   const bytes = new Uint8Array(text.length);
   let length = 0;
   let at = 0;
@@ -47,35 +48,28 @@ function instantiate(module: WebAssembly.Module): Core {
 
 /** An instance at once, where the module is at hand or may be compiled synchronously; else undefined. */
 export function loadNow(source?: WasmSource): Core | undefined {
-  if (source !== undefined) return source instanceof WebAssembly.Module ? instantiate(source) : undefined;
+  if (TARTA_SLIM) return source instanceof WebAssembly.Module ? instantiate(source) : undefined;
   try {
-    compiled ??= new WebAssembly.Module(embeddedBytes());
+    return instantiate((compiled ??= new WebAssembly.Module(embeddedBytes())));
   } catch {
     return undefined; // some engines allow this only for small modules, or not on a page's main thread
   }
-  return instantiate(compiled);
 }
 
 /** @throws MqttError `UNSUPPORTED` where the module cannot be had or compiled */
 export async function load(source?: WasmSource): Promise<Core> {
   try {
-    return loadNow(source) ?? instantiate(source === undefined ? await compileEmbedded() : await compile(source));
+    return loadNow(source) ?? instantiate((compiled = await WebAssembly.compile(TARTA_SLIM ? await fetchBytes(source) : embeddedBytes())));
   } catch (cause) {
-    const hint = /unsafe-eval|Content.Security.Policy/i.test(String(cause))
-      ? ": the page's Content-Security-Policy must allow it with 'wasm-unsafe-eval' in script-src"
-      : `: ${String(cause)}`;
-    throw new MqttError("UNSUPPORTED", "open", { detail: `WebAssembly could not be started${hint}`, cause });
+    const detail = `WebAssembly did not start (a Content-Security-Policy must have 'wasm-unsafe-eval'): ${String(cause)}`;
+    throw new MqttError("UNSUPPORTED", "open", { detail, cause });
   }
 }
 
-async function compileEmbedded(): Promise<WebAssembly.Module> {
-  return (compiled ??= await WebAssembly.compile(embeddedBytes()));
-}
-
-async function compile(source: WasmSource): Promise<WebAssembly.Module> {
-  if (source instanceof WebAssembly.Module) return source;
+async function fetchBytes(source?: WasmSource): Promise<ArrayBuffer> {
+  if (source === undefined || source instanceof WebAssembly.Module) throw new Error("the option wasm says where the module is");
   const response = await (typeof source === "string" || source instanceof URL ? fetch(source) : source);
   if (!response.ok) throw new Error(`HTTP status ${response.status}`);
   // Not compileStreaming: that fails where the server names another type than application/wasm.
-  return WebAssembly.compile(await response.arrayBuffer());
+  return response.arrayBuffer();
 }

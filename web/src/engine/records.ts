@@ -24,12 +24,12 @@ export interface Closed {
 /** What takes the messages. */
 export interface Deliveries<Match> {
   /**
-   * A message: its payload is `length` bytes of `bytes` from `at` on, its properties likewise. `serial` names it for
+   * A message: its payload is `length` bytes of `bytes` from `at` on, its properties lie there too. `serial` names it for
    * hold() and acknowledge(); QoS 0 has none.
    */
   message(
     topic: Topic<Match>, flags: number, bytes: Uint8Array<ArrayBuffer>, at: number, length: number,
-    propertyBytes: Uint8Array<ArrayBuffer>, propertiesAt: number, propertiesLength: number, serial: number,
+    propertiesAt: number, propertiesLength: number, serial: number,
   ): void;
   /** All messages of a chunk have been told; they are acknowledged after this returns. */
   chunkEnd(): void;

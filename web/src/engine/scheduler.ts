@@ -1,5 +1,18 @@
 import { inNode } from "../platform.js";
 
+const tasks: (() => void)[] = [];
+// One for all clients: a port that listens is never collected, nor is what its listener holds.
+let channel: MessageChannel | undefined;
+
+function inNextTask(task: () => void): void {
+  if (!channel) {
+    channel = new MessageChannel();
+    channel.port1.onmessage = () => tasks.shift()!();
+  }
+  tasks.push(task);
+  channel.port2.postMessage(null);
+}
+
 /**
  * Runs a task once, at the end of the turn.
  *
@@ -7,33 +20,20 @@ import { inNode } from "../platform.js";
  * in a task of its own: what answers several messages then leaves as one. Elsewhere a microtask serves.
  */
 export class Scheduler {
+  readonly #task: () => void;
   #pending = false;
-  #channel: MessageChannel | undefined;
 
-  constructor(private readonly task: () => void) {}
+  constructor(task: () => void) {
+    this.#task = () => {
+      this.#pending = false;
+      task();
+    };
+  }
 
   schedule(late: boolean): void {
     if (this.#pending) return;
     this.#pending = true;
-    if (late && !inNode()) {
-      if (!this.#channel) {
-        this.#channel = new MessageChannel();
-        this.#channel.port1.onmessage = this.#run;
-      }
-      this.#channel.port2.postMessage(null);
-    } else {
-      queueMicrotask(this.#run);
-    }
-  }
-
-  readonly #run = (): void => {
-    this.#pending = false;
-    this.task();
-  };
-
-  /** Lets go of what keeps a page or Worker busy; schedule() works on. */
-  close(): void {
-    if (!this.#pending) this.#channel?.port1.close();
-    this.#channel = undefined;
+    if (late && !inNode()) inNextTask(this.#task);
+    else queueMicrotask(this.#task);
   }
 }

@@ -73,41 +73,40 @@ export type ErrorCode =
   /** No answer in time. */
   | "TIMEOUT";
 
-/** `code=meaning` by the core's number, with "|" between them; those that the core does not know come last. */
+/** `code=meaning` from the core's number 1 on, with "|" between them; those that the core does not know come last. */
 export const ERRORS =
-  "NONE=no error|" +
-  "MALFORMED_PACKET=the server sent bytes that are no MQTT packet|" +
-  "PROTOCOL_ERROR=the server broke the protocol|" +
-  "PACKET_TOO_LARGE=the packet is larger than the receiving side accepts|" +
-  "CONNACK_REFUSED=the server refused the connection|" +
-  "CONNECT_TIMEOUT=the server did not answer in time|" +
-  "KEEPALIVE_TIMEOUT=the server did not answer a ping in time|" +
-  "ACK_TIMEOUT=an acknowledgement is overdue|" +
-  "CONNECTION_LOST=the connection was lost|" +
-  "SERVER_DISCONNECTED=the server ended the connection|" +
-  "CLIENT_CLOSED=the client was closed|" +
-  "SESSION_LOST=the server has lost the session; whether the message arrived is not known|" +
-  "SESSION_UNEXPECTED=the server holds a session that this client knows nothing of; use clean: true, another clientId, a store, or the option brokerSession|" +
-  "PUBLISH_REFUSED=the server refused the message|" +
-  "SUBSCRIBE_REFUSED=the server refused the subscription|" +
-  "UNSUBSCRIBE_REFUSED=the server refused to end the subscription|" +
-  "QUEUE_FULL=the queue of messages is full|" +
-  "PACKET_IDENTIFIERS_EXHAUSTED=65,535 packet identifiers are in use|" +
-  "MESSAGE_EXPIRED=the message expired before it could be sent|" +
-  "DROPPED=the message was dropped from the queue to make room|" +
-  "QOS_NOT_SUPPORTED=the server does not accept this QoS|" +
-  "RETAIN_NOT_SUPPORTED=the server does not accept retained messages|" +
-  "WILDCARD_NOT_SUPPORTED=the server does not accept wildcard subscriptions|" +
-  "SHARED_NOT_SUPPORTED=the server does not accept shared subscriptions|" +
-  "INVALID_TOPIC=not a valid topic name|" +
-  "INVALID_FILTER=not a valid topic filter|" +
-  "INVALID_ARGUMENT=not a valid argument|" +
-  "STORE_FAILED=the store could not keep the message|" +
-  "STORE_CORRUPT=the store cannot be read|" +
-  "OUT_OF_MEMORY=there is no memory left|" +
-  "CANCELLED=cancelled by its caller|" +
-  "NETWORK_ERROR=the WebSocket could not be opened|" +
-  "NOT_MQTT=the server does not speak MQTT over WebSocket|" +
-  "SUBSCRIPTION_CONFLICT=the filter is subscribed to with other options|" +
-  "UNSUPPORTED=this platform cannot do that|" +
-  "TIMEOUT=no answer in time";
+  "MALFORMED_PACKET|" +
+  "PROTOCOL_ERROR|" +
+  "PACKET_TOO_LARGE|" +
+  "CONNACK_REFUSED|" +
+  "CONNECT_TIMEOUT|" +
+  "KEEPALIVE_TIMEOUT|" +
+  "ACK_TIMEOUT|" +
+  "CONNECTION_LOST|" +
+  "SERVER_DISCONNECTED|" +
+  "CLIENT_CLOSED|" +
+  "SESSION_LOST=whether the message arrived is not known|" +
+  "SESSION_UNEXPECTED=use clean: true, another clientId, a store, or the option brokerSession|" +
+  "PUBLISH_REFUSED|" +
+  "SUBSCRIBE_REFUSED|" +
+  "UNSUBSCRIBE_REFUSED|" +
+  "QUEUE_FULL|" +
+  "PACKET_IDENTIFIERS_EXHAUSTED|" +
+  "MESSAGE_EXPIRED|" +
+  "DROPPED|" +
+  "QOS_NOT_SUPPORTED|" +
+  "RETAIN_NOT_SUPPORTED|" +
+  "WILDCARD_NOT_SUPPORTED|" +
+  "SHARED_NOT_SUPPORTED|" +
+  "INVALID_TOPIC|" +
+  "INVALID_FILTER|" +
+  "INVALID_ARGUMENT|" +
+  "STORE_FAILED|" +
+  "STORE_CORRUPT|" +
+  "OUT_OF_MEMORY|" +
+  "CANCELLED|" +
+  "NETWORK_ERROR|" +
+  "NOT_MQTT|" +
+  "SUBSCRIPTION_CONFLICT|" +
+  "UNSUPPORTED|" +
+  "TIMEOUT";

@@ -1,13 +1,13 @@
 // Made by scripts/generate from core/fault.def: a change goes there.
 
-/** What can be wrong with a received packet, by the core's number, with "|" between them. core/fault.def explains each. */
+/** What can be wrong with a received packet, by the core's number, with "|" between them; empty where the reason code says it. */
 export const FAULTS =
-  "none|" +
+  "|" +
   "packet type reserved|" +
   "flags reserved|" +
   "length not minimal|" +
   "length too long|" +
-  "packet too large|" +
+  "|" +
   "truncated|" +
   "trailing bytes|" +
   "text ill formed|" +
@@ -17,14 +17,14 @@ export const FAULTS =
   "property misplaced|" +
   "property repeated|" +
   "property value|" +
-  "topic alias zero|" +
-  "topic alias too large|" +
+  "|" +
+  "|" +
   "topic alias unknown|" +
   "reason code|" +
-  "connect protocol name|" +
-  "connect protocol version|" +
+  "|" +
+  "|" +
   "connect flags|" +
-  "connect client identifier|" +
+  "|" +
   "authentication data alone|" +
   "authentication method missing|" +
   "authentication method changed|" +
@@ -33,13 +33,13 @@ export const FAULTS =
   "connack session present|" +
   "publish qos|" +
   "publish dup|" +
-  "topic name wildcard|" +
+  "|" +
   "topic name empty|" +
   "response topic wildcard|" +
   "response topic empty|" +
   "subscription identifier from client|" +
   "filters missing|" +
-  "filter invalid|" +
+  "|" +
   "subscription options|" +
   "subscription options reserved|" +
   "shared no local|" +
@@ -51,6 +51,6 @@ export const FAULTS =
   "session unexpected|" +
   "acknowledgement kind|" +
   "acknowledgement count|" +
-  "receive maximum|" +
+  "|" +
   "qos changed|" +
   "problem information";

@@ -15,8 +15,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { html, launchChromium, servePages } from "../browser/chromium.mjs";
+import { guard } from "../brokers/guard.mjs";
 import { startMosquitto } from "../brokers/mosquitto.mjs";
+import { html, launchChromium, servePages } from "../browser/chromium.mjs";
 
 const WITHIN = 15_000; // ms for what an example prints
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -48,6 +49,7 @@ async function runInNode(example, broker) {
     writeFileSync(join(folder, "example.mjs"), example.code.replaceAll(BROKER, broker));
 
     const child = spawn(process.execPath, ["example.mjs"], { cwd: folder, stdio: ["ignore", "pipe", "pipe"] });
+    const release = guard(child.pid);
     let output = "";
     let errors = "";
     const ended = new Promise((resolve) => child.once("close", (code) => resolve(code)));
@@ -63,6 +65,7 @@ async function runInNode(example, broker) {
     clearTimeout(timer);
     child.kill(); // an example may go on listening
     await ended;
+    await release();
     assert.ok(appears(example.prints, output), missing(example, output + errors));
     assert.ok(outcome === "complete" || outcome === 0, `it ended with exit code ${outcome}:\n${errors}`);
   } finally {
@@ -71,7 +74,7 @@ async function runInNode(example, broker) {
 }
 
 async function runInPage(example, broker, browser) {
-  const code = example.code.replaceAll(BROKER, broker).replace(/(<script[^>]*\bsrc=["'])[^"']*tarta[^"'/]*(?=["'])/g, "$1/dist/tarta.iife.js");
+  const code = example.code.replaceAll(BROKER, broker).replace(/(<script[^>]*\bsrc=["'])[^"']*tarta[^"'/]*(?=["'])/g, "$1/dist/tarta.js");
   const pages = await servePages({ "/dist/": join(root, "web/dist"), "/": html(code) });
   const page = await browser.newPage();
   try {

@@ -5,8 +5,9 @@ import { spawn } from "node:child_process";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { connect } from "tarta";
+import { guard } from "../brokers/guard.mjs";
 import { freePort, startMosquitto } from "../brokers/mosquitto.mjs";
-import { launchChromium } from "./chromium.mjs";
+import { launchChromium } from "../browser/chromium.mjs";
 
 const SERVER = fileURLToPath(new URL("../../web/demo/server.mjs", import.meta.url));
 const STARTED = /Open {2}(http\S+)/;
@@ -14,11 +15,10 @@ const STARTED = /Open {2}(http\S+)/;
 /** Starts the demo; `address` resolves when it has printed where to look. */
 function startDemo(...args) {
   const child = spawn(process.execPath, [SERVER, ...args], { stdio: ["ignore", "pipe", "pipe"] });
-  const atExit = () => child.kill("SIGKILL");
-  process.once("exit", atExit);
+  const release = guard(child.pid);
   const demo = {
     output: "",
-    ended: new Promise((resolve) => child.once("close", resolve)).finally(() => process.removeListener("exit", atExit)),
+    ended: new Promise((resolve) => child.once("close", resolve)).finally(release),
     address: new Promise((resolve, reject) => {
       const hear = (text) => {
         demo.output += text;
@@ -118,7 +118,7 @@ describe("the demo with its own broker", () => {
     const { code, took } = await demo.stop();
     assert.equal(code, 0);
     assert.ok(took < 2_000, `it took ${took} ms`);
-    await says(page, "#state-text", "Connection lost.");
+    await says(page, "#state-text", "Not connected.");
     assert.deepEqual(page.problems, []);
   });
 });

@@ -1,0 +1,71 @@
+// A server for random tests: it answers what the client asks, sends messages of its own, keeps a session over lost
+// connections, and never breaks the protocol.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "decode.hpp"
+#include "random.hpp"
+
+namespace tarta {
+
+// The payload of a message names its topic and a number, and the rest of it can be told from where it stands.
+std::vector<std::uint8_t> payload_of(std::string_view topic, std::uint32_t number, std::size_t size);
+
+class LawfulServer {
+ public:
+  explicit LawfulServer(Random& random) : random_(random) {}
+
+  // What the client has sent: whole packets, each of them sound.
+  void read(Bytes sent);
+
+  void connection_lost();
+  void lose_session();
+
+  // Sends a message, if the client is connected.
+  void publish();
+
+  // Bytes for the client, which it takes away.
+  std::vector<std::uint8_t>& output() { return output_; }
+
+  bool connected() const { return connected_; }
+  Version version() const { return version_; }
+
+ private:
+  struct Message {
+    std::string topic;
+    std::uint32_t number;
+    std::size_t size;
+    std::uint8_t qos;
+    bool released = false;  // PUBREC has come
+  };
+
+  void handle(const FixedHeader& header, Bytes body);
+  void connect(Bytes body);
+  void acknowledged(const FixedHeader& header, Bytes body);
+  void published(const FixedHeader& header, Bytes body);
+  void asked(const FixedHeader& header, Bytes body);
+  void send(std::uint8_t first, const std::vector<std::uint8_t>& body);
+  void send_identifier(std::uint8_t first, std::uint16_t id);
+  void send_message(std::uint16_t id, const Message& message, bool dup);
+  std::vector<std::uint8_t> properties(const std::string& topic, bool& by_alias);
+
+  Random& random_;
+  Version version_ = Version::v5;
+  bool connected_ = false;
+  bool has_session_ = false;
+  std::vector<std::uint8_t> output_;
+  std::map<std::uint16_t, Message> under_way_;
+  std::vector<std::uint16_t> order_;  // of what is under way
+  std::set<std::uint16_t> received_;  // QoS 2 identifiers of the client
+  std::map<std::uint16_t, std::string> aliases_;
+  std::uint16_t last_id_ = 0;
+  std::uint32_t last_number_ = 0;
+};
+
+}  // namespace tarta
