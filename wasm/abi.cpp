@@ -6,10 +6,17 @@
 #include "session.hpp"
 #include "tarta.h"
 
+// The module inside the bundle leaves out what its client does not call: a bundle is downloaded by every page, and what is
+// not exported is not linked.
 #ifdef __wasm__
 #define EXPORT(name) extern "C" __attribute__((export_name(#name)))
 #else
 #define EXPORT(name) extern "C"
+#endif
+#ifdef TARTA_EMBEDDED
+#define EXPORT_FULL(name) extern "C"
+#else
+#define EXPORT_FULL(name) EXPORT(name)
 #endif
 
 using tarta::Bytes;
@@ -94,7 +101,7 @@ EXPORT(create) tarta_session* tarta_create(uint32_t seed, uint32_t seed_high) {
   return self;
 }
 
-EXPORT(destroy) void tarta_destroy(tarta_session* self) {
+EXPORT_FULL(destroy) void tarta_destroy(tarta_session* self) {
   self->~tarta_session();
   std::free(self);
 }
@@ -230,24 +237,24 @@ EXPORT(acknowledge) uint32_t tarta_acknowledge(tarta_session* self, uint32_t ser
   return finish(self, self->session.acknowledge(serial, static_cast<std::uint8_t>(reason)));
 }
 
-EXPORT(restore)
+EXPORT_FULL(restore)
 uint32_t tarta_restore(tarta_session* self, uint32_t kind, uint32_t key, uint32_t length, uint32_t operation) {
   if (!self->given(length)) return finish(self, Error::invalid_argument);
   if (kind > 0xFF) return finish(self, Error::store_corrupt);
   return finish(self, self->session.restore(static_cast<tarta::Kept>(kind), key, self->arguments(length), operation));
 }
 
-EXPORT(stored) void tarta_stored(tarta_session* self, uint32_t through) {
+EXPORT_FULL(stored) void tarta_stored(tarta_session* self, uint32_t through) {
   self->session.stored(through);
   write_status(self, Error::none);
 }
 
-EXPORT(store_failed) void tarta_store_failed(tarta_session* self, uint32_t serial) {
+EXPORT_FULL(store_failed) void tarta_store_failed(tarta_session* self, uint32_t serial) {
   self->session.store_failed(serial);
   write_status(self, Error::none);
 }
 
-EXPORT(inspect)
+EXPORT_FULL(inspect)
 uint32_t tarta_inspect(tarta_session* self, uint32_t length, uint32_t version, uint32_t from_client) {
   if (version < 3 || version > 5 || !self->given(length)) return finish(self, Error::invalid_argument), 0;
   const auto sender = from_client != 0 ? tarta::Sender::client : tarta::Sender::server;

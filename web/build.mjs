@@ -1,24 +1,27 @@
-// Builds the package: `npm run build -w web`. Reads build/wasm/tarta.wasm (scripts/build makes it) or the file TARTA_WASM.
+// Builds the package: `npm run build -w web`. The modules of build/wasm come from scripts/build.
 import { execFileSync } from "node:child_process";
-import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { minify } from "terser";
 import { embed } from "./embed.mjs";
 
 const WEB = dirname(fileURLToPath(import.meta.url));
 const DIST = join(WEB, "dist");
 const NEW = join(WEB, "../build/web"); // becomes dist when all is well
-const WASM = process.env.TARTA_WASM ?? join(WEB, "../build/wasm/tarta.wasm");
+const WASM = join(WEB, "../build/wasm/tarta.wasm");
+const EMBEDDED = join(WEB, "../build/wasm/embedded.wasm");
 
-if (!existsSync(WASM)) {
-  console.error(`There is no ${WASM}: scripts/build makes it.`);
+for (const file of [WASM, EMBEDDED]) {
+  if (existsSync(file)) continue;
+  console.error(`There is no ${file}: scripts/build makes it.`);
   process.exit(1);
 }
-const text = JSON.stringify(embed(readFileSync(WASM)));
+const text = JSON.stringify(embed(readFileSync(EMBEDDED)));
 
-const bundle = (outfile, { define, ...options }) =>
-  build({
+const bundle = async (outfile, { define, ...options }) => {
+  await build({
     entryPoints: [join(WEB, "src/index.ts")],
     outfile: join(NEW, outfile),
     bundle: true,
@@ -31,6 +34,20 @@ const bundle = (outfile, { define, ...options }) =>
     define: { TARTA_SLIM: "false", TARTA_NODE: "false", ...define },
     ...options,
   });
+  await squeeze(join(NEW, outfile), options.format !== "iife");
+};
+
+/** Another 3 % off what esbuild has minified. */
+async function squeeze(file, module) {
+  const { code, map } = await minify(readFileSync(file, "utf8"), {
+    module,
+    ecma: 2022,
+    compress: { passes: 3, unsafe_arrows: true, unsafe_methods: true },
+    sourceMap: { content: readFileSync(`${file}.map`, "utf8"), url: `${basename(file)}.map` },
+  });
+  writeFileSync(file, `${code}\n`);
+  writeFileSync(`${file}.map`, map);
+}
 
 // Behind the code the text compresses a little better than in the midst of it.
 const footer = { js: `var TARTA_WASM=${text};` };

@@ -26,10 +26,21 @@ test("the whole bundle, with the module inside, is small", (t) => {
   checkSizes(t, readFileSync(new URL("web/dist/tarta.mjs", root)), limits.bundle.bytes);
 });
 
-test("the module exports what tests/limits.json lists", async () => {
-  const module = await WebAssembly.compile(wasm);
+test("the build for the <script> tag is small", (t) => {
+  checkSizes(t, readFileSync(new URL("web/dist/tarta.js", root)), limits.script.bytes);
+});
+
+async function checkExports(bytes, expected) {
+  const module = await WebAssembly.compile(bytes);
   const exported = WebAssembly.Module.exports(module).map(({ name }) => name);
-  assert.deepEqual(exported.toSorted(), limits.wasm.exports.toSorted());
+  assert.deepEqual(exported.toSorted(), expected.toSorted());
   const imported = WebAssembly.Module.imports(module).map(({ module: from, name }) => `${from}.${name}`);
   assert.deepEqual(imported, limits.wasm.imports);
+}
+
+test("the module exports what tests/limits.json lists", () => checkExports(wasm, limits.wasm.exports));
+
+test("the module inside the bundle exports the same, but what only others need", () => {
+  const embedded = readFileSync(new URL("build/wasm/embedded.wasm", root));
+  return checkExports(embedded, limits.wasm.exports.filter((name) => !limits.wasm.onlyInFull.includes(name)));
 });
