@@ -43,6 +43,7 @@ async function squeeze(file, module) {
     module,
     ecma: 2022,
     compress: { passes: 3, unsafe_arrows: true, unsafe_methods: true },
+    format: { ascii_only: true }, // a script may be read in another character set than UTF-8
     sourceMap: { content: readFileSync(`${file}.map`, "utf8"), url: `${basename(file)}.map` },
   });
   writeFileSync(file, `${code}\n`);
