@@ -14,8 +14,8 @@
 
 namespace tarta {
 
-// How many elements of `element` bytes a buffer has room for when it must hold `wanted`: twice as many as before, or more.
-// 0: that is more memory than there can be.
+// How many elements of `element` bytes a buffer has room for when it must hold `wanted`: twice as many as before, or
+// more. 0: that is more memory than there can be.
 TARTA_COLD inline std::uint32_t buffer_growth(std::uint32_t capacity, std::uint64_t wanted, std::uint32_t element) {
   constexpr std::uint64_t most = 0x7FFF'FFFF;  // bytes
   std::uint64_t larger = capacity != 0 ? capacity : element >= 64 ? 1 : 64 / element;

@@ -18,22 +18,22 @@ struct TypeRule {
   bool from_server;
 };
 constexpr std::array<TypeRule, 16> type_rules{{
-    {0, false, false},         // reserved
-    {0, true, false},          // CONNECT
-    {0, false, true},          // CONNACK
-    {any_flags, true, true},   // PUBLISH
-    {0, true, true},           // PUBACK
-    {0, true, true},           // PUBREC
-    {2, true, true},           // PUBREL
-    {0, true, true},           // PUBCOMP
-    {2, true, false},          // SUBSCRIBE
-    {0, false, true},          // SUBACK
-    {2, true, false},          // UNSUBSCRIBE
-    {0, false, true},          // UNSUBACK
-    {0, true, false},          // PINGREQ
-    {0, false, true},          // PINGRESP
-    {0, true, true},           // DISCONNECT
-    {0, true, true},           // AUTH
+    {0, false, false},        // reserved
+    {0, true, false},         // CONNECT
+    {0, false, true},         // CONNACK
+    {any_flags, true, true},  // PUBLISH
+    {0, true, true},          // PUBACK
+    {0, true, true},          // PUBREC
+    {2, true, true},          // PUBREL
+    {0, true, true},          // PUBCOMP
+    {2, true, false},         // SUBSCRIBE
+    {0, false, true},         // SUBACK
+    {2, true, false},         // UNSUBSCRIBE
+    {0, false, true},         // UNSUBACK
+    {0, true, false},         // PINGREQ
+    {0, false, true},         // PINGRESP
+    {0, true, true},          // DISCONNECT
+    {0, true, true},          // AUTH
 }};
 
 // What the first byte of a packet tells.
@@ -109,14 +109,15 @@ void read_connect_flags(Reader& reader, Connect& packet) {
   const bool will_without_flag = strict && !packet.has_will && (packet.will.qos != 0 || packet.will.retain);
   // 5.0 §3.1.2.9 allows a password alone; 3.1.1 does not [MQTT-3.1.2-22].
   const bool password_alone = packet.version != Version::v5 && packet.has_password && !packet.has_username;
-  if (reserved || will_without_flag || (packet.has_will && packet.will.qos == 3) || password_alone) reader.fail(Fault::connect_flags);
+  if (reserved || will_without_flag || (packet.has_will && packet.will.qos == 3) || password_alone)
+    reader.fail(Fault::connect_flags);
 }
 
 void read_client_id(Reader& reader, Connect& packet) {
   packet.client_id = reader.text();
   if (reader.fault() != Fault::none) return;
   const std::size_t size = packet.client_id.size();
-  const bool refused_3_1 = packet.version == Version::v3_1 && (size == 0 || size > 23);  // 3.1 §3.1
+  const bool refused_3_1 = packet.version == Version::v3_1 && (size == 0 || size > 23);              // 3.1 §3.1
   const bool refused_3_1_1 = packet.version == Version::v3_1_1 && size == 0 && !packet.clean_start;  // [MQTT-3.1.3-8]
   if (refused_3_1 || refused_3_1_1) reader.fail(Fault::connect_client_identifier);
 }

@@ -9,7 +9,8 @@ namespace tarta {
 
 // Reads the fixed header of the packet that `bytes` begins with. `header.header_size` stays 0 while more bytes are
 // needed to tell. `sender` is who sent the packet: some packets only one side may send.
-Fault decode_header(Bytes bytes, Version version, Sender sender, std::uint32_t maximum_packet_size, FixedHeader& header);
+Fault decode_header(Bytes bytes, Version version, Sender sender, std::uint32_t maximum_packet_size,
+                    FixedHeader& header);
 
 // What each takes: the bytes after the fixed header, all of them.
 TARTA_COLD Fault decode(Bytes body, Connect& packet);

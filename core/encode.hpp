@@ -34,11 +34,11 @@ void write_filter(Writer& writer, const FilterItem& item, PacketType type);
 struct PublishHead {
   std::uint8_t flags = 0;  // of the fixed header
   std::string_view topic;
-  std::uint16_t id = 0;             // 0: QoS 0
-  bool expires = false;             // a Message Expiry Interval of `expiry` seconds is written before `properties`
+  std::uint16_t id = 0;  // 0: QoS 0
+  bool expires = false;  // a Message Expiry Interval of `expiry` seconds is written before `properties`
   std::uint32_t expiry = 0;
-  std::uint16_t alias = 0;          // 0: none
-  Bytes properties;                 // encoded, without their length
+  std::uint16_t alias = 0;  // 0: none
+  Bytes properties;         // encoded, without their length
   std::uint32_t payload_size = 0;
 };
 std::uint32_t encoded_size(const PublishHead& head, Version version);

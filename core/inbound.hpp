@@ -1,9 +1,9 @@
 // Incoming QoS 1 and 2 messages from their arrival until the server may forget them (5.0 §4.3, §4.6).
 //
 // A message arrives, is handed to the application, and is acknowledged once the host says that its handlers have
-// returned, in the order of arrival. The packet identifier of a QoS 2 message stays held from then until PUBREL, so that
-// a repeated PUBLISH is not delivered again. A QoS 2 message whose handlers are still at work when the connection ends
-// is remembered too: what the server sends again is the same message.
+// returned, in the order of arrival. The packet identifier of a QoS 2 message stays held from then until PUBREL, so
+// that a repeated PUBLISH is not delivered again. A QoS 2 message whose handlers are still at work when the connection
+// ends is remembered too: what the server sends again is the same message.
 #pragma once
 
 #include "buffer.hpp"

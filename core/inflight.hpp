@@ -2,8 +2,8 @@
 // does to each of them (5.0 §4.3, §4.4).
 //
 // An operation is one block of memory: this head, then for a PUBLISH its topic, properties and payload, for a SUBSCRIBE
-// or UNSUBSCRIBE its filter numbers (4 bytes each) and properties. It is put on the wire from there, each time with what
-// the connection asks for (version, DUP, remaining expiry, alias).
+// or UNSUBSCRIBE its filter numbers (4 bytes each) and properties. It is put on the wire from there, each time with
+// what the connection asks for (version, DUP, remaining expiry, alias).
 #pragma once
 
 #include "packet.hpp"
@@ -16,20 +16,20 @@ enum class Stage : std::uint8_t { none, puback, pubrec, pubcomp, suback, unsubac
 struct Outgoing {
   Outgoing* previous;
   Outgoing* next;
-  std::uint32_t operation;        // the host's number; 0: nothing is reported
-  std::uint32_t serial;           // of its last persist record; also tells its place among QoS 0 messages
-  std::uint32_t expires;          // wall seconds, or seconds from now while `fresh`; 0: never
-  std::uint32_t payload_size;     // or the number of filters × 4
+  std::uint32_t operation;     // the host's number; 0: nothing is reported
+  std::uint32_t serial;        // of its last persist record; also tells its place among QoS 0 messages
+  std::uint32_t expires;       // wall seconds, or seconds from now while `fresh`; 0: never
+  std::uint32_t payload_size;  // or the number of filters × 4
   std::uint32_t properties_size;
-  std::uint16_t id;               // packet identifier; 0: QoS 0
+  std::uint16_t id;  // packet identifier; 0: QoS 0
   std::uint16_t topic_size;
   Stage stage;
-  std::uint8_t flags;             // RETAIN 1, QoS << 1
-  bool sent : 1;                  // on this or an earlier connection
-  bool charged : 1;               // counts against the quota of this connection (5.0 §4.9)
-  bool own : 1;                   // a SUBSCRIBE of the session itself, which restores a subscription
-  bool wanted_before : 1;         // the filter of this SUBSCRIBE was wanted already
-  bool fresh : 1;                 // queued since the last tick: `expires` does not know the time yet
+  std::uint8_t flags;      // RETAIN 1, QoS << 1
+  bool sent : 1;           // on this or an earlier connection
+  bool charged : 1;        // counts against the quota of this connection (5.0 §4.9)
+  bool own : 1;            // a SUBSCRIBE of the session itself, which restores a subscription
+  bool wanted_before : 1;  // the filter of this SUBSCRIBE was wanted already
+  bool fresh : 1;          // queued since the last tick: `expires` does not know the time yet
 
   std::uint8_t qos() const { return flags >> 1U & 3U; }
   bool retain() const { return (flags & 1U) != 0; }

@@ -33,7 +33,8 @@ class Interner {
     if (--entries_[number].pins == 0) bytes_ += entries_[number].size;
   }
 
-  // What the router's generation was when the name was matched last (0 for never), and whether it matched several filters.
+  // What the router's generation was when the name was matched last (0 for never), and whether it matched several
+  // filters.
   std::uint32_t matched(std::uint32_t number) const { return entries_[number].matched; }
   bool matched_several(std::uint32_t number) const { return entries_[number].several; }
   void set_matched(std::uint32_t number, std::uint32_t generation, bool several) {

@@ -46,7 +46,8 @@ bool allowed(BytesOption option, Bytes value) {
       return well_formed(value);
     case BytesOption::will_properties: {
       Properties properties;
-      return properties.check(value, packet_set::WILL) == Fault::none && check_response_topic(properties) == Fault::none;
+      return properties.check(value, packet_set::WILL) == Fault::none &&
+             check_response_topic(properties) == Fault::none;
     }
     case BytesOption::connect_properties: {
       Properties properties;

@@ -17,7 +17,8 @@ std::uint32_t Router::edge_hash(std::uint32_t parent, std::string_view level) co
 std::uint32_t Router::child(std::uint32_t parent, std::string_view level) const {
   return edges_.find(edge_hash(parent, level), [&](std::uint32_t at) {
     const Node& node = nodes_[at];
-    return node.parent == parent && node.size == level.size() && std::memcmp(node.level, level.data(), level.size()) == 0;
+    return node.parent == parent && node.size == level.size() &&
+           std::memcmp(node.level, level.data(), level.size()) == 0;
   });
 }
 

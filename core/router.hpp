@@ -1,5 +1,5 @@
-// Topic filters -> which of them a topic name matches (5.0 §4.7). A trie of levels whose edges lie in one hash table, so
-// that a hundred thousand filters are as quick as ten. Nothing recurses: a filter may have 32,768 levels.
+// Topic filters -> which of them a topic name matches (5.0 §4.7). A trie of levels whose edges lie in one hash table,
+// so that a hundred thousand filters are as quick as ten. Nothing recurses: a filter may have 32,768 levels.
 #pragma once
 
 #include <string_view>

@@ -125,7 +125,8 @@ Error Session::write_connect() {
   return Error::none;
 }
 
-// The server does not speak 5.0, or closed without a word: once more, at once, in 3.1.1. Says whether that is to be done.
+// The server does not speak 5.0, or closed without a word: once more, at once, in 3.1.1. Says whether that is to be
+// done.
 bool Session::downgrade() {
   if (options_[NumberOption::version] != 0 || version_ != Version::v5 || pinned_) return false;
   fall_back_ = true;
@@ -347,7 +348,8 @@ void Session::tick(Now now) {
     end(Error::client_closed, disconnect_reason_, Fault::none, closed_final | closed_by_us);
   }
   for (const Failure& failure : failures_) {
-    if (failure.operation != 0) records_.add(Event::failed, 0, failure.operation, static_cast<std::uint32_t>(failure.error));
+    if (failure.operation != 0)
+      records_.add(Event::failed, 0, failure.operation, static_cast<std::uint32_t>(failure.error));
   }
   failures_.clear();
   if (!output_.empty()) last_sent_ = now.monotonic;

@@ -2,8 +2,8 @@
 // (event.def) and the time of the next tick come out. It has no socket, clock, thread or file, and calls nothing back.
 //
 // The methods that write records are transport_opened, receive, more, transport_closed, stored, store_failed and tick;
-// each begins with an empty row of them. All others are commands: they may be called while records are being walked, and
-// what they cause comes out of the next tick().
+// each begins with an empty row of them. All others are commands: they may be called while records are being walked,
+// and what they cause comes out of the next tick().
 //
 // wasm/tarta.h says of each call what it takes and gives, with units and errors; it is this class, as C.
 // The machine lies in five files: session.cpp has the connection and its times, session_in.cpp what comes from the
@@ -76,8 +76,8 @@ class Session {
   Bytes blobs() const { return blobs_; }
   double deadline() const { return deadline_; }  // monotonic; infinity for none
   bool online() const { return phase_ == Phase::online; }
-  bool queued() const { return queued_; }        // did the last publish at QoS 0 have to wait?
-  bool has_more() const { return has_more_; }    // records are full: walk them, then more()
+  bool queued() const { return queued_; }      // did the last publish at QoS 0 have to wait?
+  bool has_more() const { return has_more_; }  // records are full: walk them, then more()
   bool wants_flush() const;
   std::uint32_t consumed() const { return consumed_; }
   std::uint32_t tail() const { return tail_; }
@@ -225,18 +225,18 @@ class Session {
   Phase phase_ = Phase::idle;
   Version version_ = Version::v5;
   std::uint8_t server_ = 0;
-  std::uint8_t proven_[16] = {};   // by server: the version that its CONNACK proved; 0: none yet
-  bool fall_back_ = false;         // the next attempt speaks 3.1.1
-  bool have_session_ = false;      // the client holds session state, empty as it may be
-  bool pinned_ = false;            // … which a connection of this very version made
-  bool start_clean_ = false;       // the next connection starts clean, whatever the option says
-  bool clean_start_ = false;       // what this CONNECT said
-  bool heard_ = false;             // something was received on this connection
-  bool received_ = false;          // … since the last tick
+  std::uint8_t proven_[16] = {};  // by server: the version that its CONNACK proved; 0: none yet
+  bool fall_back_ = false;        // the next attempt speaks 3.1.1
+  bool have_session_ = false;     // the client holds session state, empty as it may be
+  bool pinned_ = false;           // … which a connection of this very version made
+  bool start_clean_ = false;      // the next connection starts clean, whatever the option says
+  bool clean_start_ = false;      // what this CONNECT said
+  bool heard_ = false;            // something was received on this connection
+  bool received_ = false;         // … since the last tick
   bool ping_outstanding_ = false;
-  bool client_kept_ = false;       // the store knows the client identifier
-  bool disconnecting_ = false;     // disconnect() was called
-  bool stuck_ = false;             // an acknowledgement is larger than what the server accepts
+  bool client_kept_ = false;    // the store knows the client identifier
+  bool disconnecting_ = false;  // disconnect() was called
+  bool stuck_ = false;          // an acknowledgement is larger than what the server accepts
   bool queued_ = false;
   bool has_more_ = false;
   std::uint64_t seed_;
@@ -259,10 +259,10 @@ class Session {
 
   // Input: [tail of an unfinished packet][bytes of the message], decoded up to position_.
   Buffer<std::uint8_t> input_;
-  std::uint32_t tail_ = 0;      // its bytes, which lie …
-  std::uint32_t tail_at_ = 0;   // … here until the next receive_area()
-  std::uint32_t room_ = 0;      // what receive_area() gave
-  std::uint32_t origin_ = 0;    // where the bytes of the last receive() begin in input_
+  std::uint32_t tail_ = 0;     // its bytes, which lie …
+  std::uint32_t tail_at_ = 0;  // … here until the next receive_area()
+  std::uint32_t room_ = 0;     // what receive_area() gave
+  std::uint32_t origin_ = 0;   // where the bytes of the last receive() begin in input_
   std::uint32_t filled_ = 0;
   std::uint32_t position_ = 0;
   std::uint64_t message_end_ = 0;  // where the WebSocket message ends, counted as if all of it were in input_
@@ -278,15 +278,15 @@ class Session {
 
   Topics topics_out_;
   PacketIds<Outgoing> ids_;
-  OutgoingList requests_;   // SUBSCRIBE and UNSUBSCRIBE, sent or not
-  OutgoingList inflight_;   // QoS 1 and 2, sent on this or an earlier connection, in order
-  OutgoingList unsent_;     // QoS 1 and 2, in order
-  OutgoingList unsent_0_;   // QoS 0
+  OutgoingList requests_;       // SUBSCRIBE and UNSUBSCRIBE, sent or not
+  OutgoingList inflight_;       // QoS 1 and 2, sent on this or an earlier connection, in order
+  OutgoingList unsent_;         // QoS 1 and 2, in order
+  OutgoingList unsent_0_;       // QoS 0
   Outgoing* replay_ = nullptr;  // what is to be sent again next; nullptr: nothing
   std::int32_t quota_ = 0;      // PUBLISH packets that may be sent (5.0 §4.9); below 0 after many PUBRELs at a resume
   std::uint32_t pending_ = 0;
   std::uint32_t pending_bytes_ = 0;
-  bool fresh_ = false;      // since the last tick operations were queued, or the connection opened
+  bool fresh_ = false;  // since the last tick operations were queued, or the connection opened
   Buffer<Answer> answers_;
   std::uint32_t answers_done_ = 0;
   Buffer<Failure> failures_;

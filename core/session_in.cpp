@@ -101,7 +101,8 @@ bool Session::decode_next() {
   if (disconnecting_ || position_ >= filled_) return false;
   const Bytes rest{input_.data() + position_, filled_ - position_};
   FixedHeader header;
-  const Fault fault = decode_header(rest, version_, Sender::server, options_[NumberOption::maximum_packet_size], header);
+  const Fault fault =
+      decode_header(rest, version_, Sender::server, options_[NumberOption::maximum_packet_size], header);
   if (fault != Fault::none) return violate(fault), false;
   if (header.header_size == 0) return false;
   if (header.size() > rest.size()) return decode_large(header, rest, message_end_ - position_);
@@ -144,7 +145,8 @@ void Session::finish_input() {
 
 Place Session::place(Bytes bytes) const {
   if (bytes.empty()) return {};
-  return {static_cast<std::uint32_t>(bytes.data() - (input_.data() + origin_)), static_cast<std::uint32_t>(bytes.size())};
+  return {static_cast<std::uint32_t>(bytes.data() - (input_.data() + origin_)),
+          static_cast<std::uint32_t>(bytes.size())};
 }
 
 // --- packets ---------------------------------------------------------------------------------------------------------
@@ -183,7 +185,8 @@ void Session::receive_connack(Bytes body) {
   constexpr std::uint8_t unacceptable_version = 1;
   if (version_ == Version::v5 && body.size() == 2 && body[0] == 0 && body[1] == unacceptable_version) {
     const unsigned flags = downgrade() ? closed_again : closed_final;
-    return end(Error::connack_refused, static_cast<std::uint8_t>(Reason::unsupported_protocol_version), Fault::none, flags);
+    return end(Error::connack_refused, static_cast<std::uint8_t>(Reason::unsupported_protocol_version), Fault::none,
+               flags);
   }
   Connack packet;
   if (const Fault fault = decode(body, version_, packet); fault != Fault::none) return violate(fault);
@@ -277,11 +280,10 @@ void Session::add_message(const FixedHeader& header, const Publish& packet, std:
   if (packet.qos == 0 && !bears) return records_.add_message(flags, topic, offset, length);
   if (!bears) return records_.add_message(flags | with_identifier, topic, offset, length, packet.id, serial);
   if (packet.qos == 0) {
-    return records_.add_message(flags | with_properties, topic, offset, length, properties.offset,
-                        properties.length);
+    return records_.add_message(flags | with_properties, topic, offset, length, properties.offset, properties.length);
   }
   records_.add_message(flags | with_identifier | with_properties, topic, offset, length, packet.id, serial,
-               properties.offset, properties.length);
+                       properties.offset, properties.length);
 }
 
 // --- acknowledgements
@@ -346,7 +348,8 @@ Fault Session::check_method(const Properties& properties) const {
 void Session::receive_auth(const FixedHeader& header, Bytes body) {
   Notice packet;
   Fault fault = decode(body, header, version_, Sender::server, packet);
-  if (fault == Fault::none && !options_.has(BytesOption::authentication_method)) fault = Fault::authentication_unexpected;
+  if (fault == Fault::none && !options_.has(BytesOption::authentication_method))
+    fault = Fault::authentication_unexpected;
   if (fault == Fault::none) fault = check_method(packet.properties);
   if (fault != Fault::none) return violate(fault);
   const Place properties = place(packet.properties);

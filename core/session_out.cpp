@@ -59,8 +59,8 @@ Error Session::check_publish(const PublishHead& head) const {
   return encoded_size(head, version_) > limits_.maximum_packet_size ? Error::packet_too_large : Error::none;
 }
 
-// What an application may give: the session itself writes the alias and the expiry, and Subscription Identifiers are the
-// server's (5.0 §3.3.4).
+// What an application may give: the session itself writes the alias and the expiry, and Subscription Identifiers are
+// the server's (5.0 §3.3.4).
 bool Session::valid_publish_properties(Bytes properties) {
   if (properties.empty()) return true;
   Properties checked;
@@ -168,7 +168,8 @@ Error Session::cancel(std::uint32_t operation) {
   if (entry->sent) return Error::none;  // its packet identifier is in use until it is acknowledged
   const bool request = entry->stage == Stage::suback || entry->stage == Stage::unsuback;
   if (request) {
-    for (std::uint32_t i = 0; entry->stage == Stage::suback && !entry->wanted_before && i < entry->payload_size / 4; ++i) {
+    for (std::uint32_t i = 0; entry->stage == Stage::suback && !entry->wanted_before && i < entry->payload_size / 4;
+         ++i) {
       subscriptions_.set_wanted(entry->filter(i), false);
     }
     take_out(requests_, entry);
@@ -401,8 +402,8 @@ void Session::send_publish(Outgoing& entry) {
   --quota_;
 }
 
-// Messages in the order in which they were published; one that must wait (for quota or for its record) holds up those of
-// QoS 1 and 2 behind it, but none of QoS 0 (5.0 §3.3.4).
+// Messages in the order in which they were published; one that must wait (for quota or for its record) holds up those
+// of QoS 1 and 2 behind it, but none of QoS 0 (5.0 §3.3.4).
 void Session::pump_messages() {
   while (room_in_output() && online()) {
     Outgoing* entry = unsent_.first();

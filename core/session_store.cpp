@@ -76,8 +76,8 @@ void Session::stored(std::uint32_t through) {
   if (through - stored_ <= serial_ - stored_) stored_ = through;  // never back, nor past what was asked for
 }
 
-// The record could not be written: a message that was to be published fails. Without any other record nothing is safe any
-// more, neither an acknowledgement nor a release, and the connection ends.
+// The record could not be written: a message that was to be published fails. Without any other record nothing is safe
+// any more, neither an acknowledgement nor a release, and the connection ends.
 void Session::store_failed(std::uint32_t serial) {
   records_.clear();
   const bool under_way = serial - stored_ - 1 < serial_ - stored_;

@@ -46,8 +46,9 @@ Error Session::unsubscribe(std::uint32_t operation, std::span<const std::uint32_
   return request(Stage::unsuback, operation, filters, properties);
 }
 
-// Each filter that the server was to hold, once, unless it is being asked for anyway. The requests are the session's own (operation 0). One filter to a SUBSCRIBE
-// where it gets an identifier; else as many as make a packet of moderate size.
+// Each filter that the server was to hold, once, unless it is being asked for anyway. The requests are the session's
+// own (operation 0). One filter to a SUBSCRIBE where it gets an identifier; else as many as make a packet of moderate
+// size.
 void Session::resubscribe() {
   constexpr std::uint32_t enough = 16 * 1024;
   Buffer<bool> asked;

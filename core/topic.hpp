@@ -5,7 +5,8 @@
 
 namespace tarta {
 
-// Is it a topic name: well-formed UTF-8, no wildcard? (5.0 §3.3.2.1) The empty name passes: a topic alias may stand for it.
+// Is it a topic name: well-formed UTF-8, no wildcard? (5.0 §3.3.2.1) The empty name passes: a topic alias may stand for
+// it.
 Fault check_topic_name(Bytes name);
 
 // A name that a client may publish to: not empty, no longer than 65,535 bytes, and as above.

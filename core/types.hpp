@@ -7,8 +7,8 @@
 #include <span>
 #include <string_view>
 
-// Marks what runs once a connection, or once an operation: the module is downloaded and compiled before it does anything,
-// so that what is not hot is made small, and kept out of what is.
+// Marks what runs once a connection, or once an operation: the module is downloaded and compiled before it does
+// anything, so that what is not hot is made small, and kept out of what is.
 #ifdef __clang__
 #define TARTA_COLD [[clang::minsize, gnu::noinline]]
 #else
@@ -22,9 +22,7 @@ using Bytes = std::span<const std::uint8_t>;  // a view; who hands it out says h
 inline Bytes as_bytes(std::string_view text) {
   return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
 }
-inline std::string_view as_text(Bytes bytes) {
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
+inline std::string_view as_text(Bytes bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
 
 // The protocol level of CONNECT (5.0 §3.1.2.2).
 enum class Version : std::uint8_t { v3_1 = 3, v3_1_1 = 4, v5 = 5 };

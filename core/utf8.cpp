@@ -6,8 +6,8 @@ namespace tarta {
 namespace {
 
 struct Sequence {
-  unsigned size;                   // bytes that a lead byte begins; 0: no lead byte
-  std::uint8_t lowest, highest;    // of the second byte
+  unsigned size;                 // bytes that a lead byte begins; 0: no lead byte
+  std::uint8_t lowest, highest;  // of the second byte
 };
 
 // Unicode 15, table 3-7: the second byte keeps out overlong forms, surrogates and what is past U+10FFFF.

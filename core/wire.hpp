@@ -47,8 +47,8 @@ class Reader {
 
   std::uint32_t four_byte() {
     if (left() < 4) return fail(Fault::truncated), 0U;
-    const std::uint32_t value = std::uint32_t{at_[0]} << 24 | std::uint32_t{at_[1]} << 16 |
-                                std::uint32_t{at_[2]} << 8 | std::uint32_t{at_[3]};
+    const std::uint32_t value =
+        std::uint32_t{at_[0]} << 24 | std::uint32_t{at_[1]} << 16 | std::uint32_t{at_[2]} << 8 | std::uint32_t{at_[3]};
     at_ += 4;
     return value;
   }

@@ -1,13 +1,13 @@
-// The C ABI (tarta.h) over core/session.hpp: types are converted, nothing is decided. After each call the status block is
-// written anew, so that the host reads memory instead of calling.
+// The C ABI (tarta.h) over core/session.hpp: types are converted, nothing is decided. After each call the status block
+// is written anew, so that the host reads memory instead of calling.
 #include <new>
 
 #include "inspect.hpp"
 #include "session.hpp"
 #include "tarta.h"
 
-// The module inside the bundle leaves out what its client does not call: a bundle is downloaded by every page, and what is
-// not exported is not linked.
+// The module inside the bundle leaves out what its client does not call: a bundle is downloaded by every page, and what
+// is not exported is not linked.
 #ifdef __wasm__
 #define EXPORT(name) extern "C" __attribute__((export_name(#name)))
 #else

@@ -1,6 +1,6 @@
-// Random calls of the C ABI, with a server that keeps to the protocol (and, now and then, bytes that do not): every record
-// is sound, every message arrives as it was sent and knows its filters, QoS 2 comes once, and every operation is settled
-// once and for all.
+// Random calls of the C ABI, with a server that keeps to the protocol (and, now and then, bytes that do not): every
+// record is sound, every message arrives as it was sent and knows its filters, QoS 2 comes once, and every operation is
+// settled once and for all.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -29,7 +29,8 @@ constexpr std::uint32_t most_filters = 12;
 
 class RandomHost {
  public:
-  RandomHost(tarta::Random& random, std::uint32_t version) : random_(random), server_(random), host_(random.below(1000)) {
+  RandomHost(tarta::Random& random, std::uint32_t version)
+      : random_(random), server_(random), host_(random.below(1000)) {
     set(NumberOption::version, version);
     set(NumberOption::clean_start, random.below(2));
     set(NumberOption::connect_timeout, 0);
@@ -153,7 +154,8 @@ class RandomHost {
   // Some of what the server has sent, as a WebSocket message, in as many calls as the host likes.
   void receive() {
     std::vector<std::uint8_t>& output = server_.output();
-    const std::size_t size = random_.one_in(2) ? output.size() : 1 + random_.below(static_cast<std::uint32_t>(output.size()));
+    const std::size_t size =
+        random_.one_in(2) ? output.size() : 1 + random_.below(static_cast<std::uint32_t>(output.size()));
     message_.assign(output.begin(), output.begin() + static_cast<std::ptrdiff_t>(size));
     output.erase(output.begin(), output.begin() + static_cast<std::ptrdiff_t>(size));
     std::size_t at = 0;
@@ -236,7 +238,8 @@ class RandomHost {
     REQUIRE(waiting_.erase(operation) == 1);
   }
 
-  // Bytes that a record points to: before the message they are in the tail, beyond what was given to the core in the message.
+  // Bytes that a record points to: before the message they are in the tail, beyond what was given to the core in the
+  // message.
   std::vector<std::uint8_t> bytes_at(std::uint32_t offset, std::uint32_t length, std::size_t message_at) const {
     std::int64_t at = static_cast<std::int32_t>(offset);
     std::vector<std::uint8_t> bytes;
@@ -303,7 +306,8 @@ class RandomHost {
   }
 
   void define_filter() {
-    static const std::string some[] = {"a", "a/+", "#", "+/b", "a/#", "$SYS/#", "+", "/", "b/c", "$share/g/a/+", "one/of/many/+"};
+    static const std::string some[] = {"a", "a/+", "#",   "+/b",          "a/#",          "$SYS/#",
+                                       "+", "/",   "b/c", "$share/g/a/+", "one/of/many/+"};
     const std::uint32_t number = random_.below(most_filters);
     if (filters_.erase(number) > 0) return tarta_forget_filter(host_, number);
     filters_[number] = some[random_.below(std::size(some))];
@@ -316,9 +320,10 @@ class RandomHost {
     host_.put({reinterpret_cast<const std::uint8_t*>(numbers.data()), numbers.size() * 4});
     const auto count = static_cast<std::uint32_t>(numbers.size());
     const std::uint32_t operation = ++last_operation_;
-    const bool known = std::all_of(numbers.begin(), numbers.end(), [&](std::uint32_t at) { return filters_.contains(at); });
-    const std::uint32_t error = random_.one_in(2) ? tarta_subscribe(host_, operation, count, 0)
-                                                  : tarta_unsubscribe(host_, operation, count, 0);
+    const bool known =
+        std::all_of(numbers.begin(), numbers.end(), [&](std::uint32_t at) { return filters_.contains(at); });
+    const std::uint32_t error =
+        random_.one_in(2) ? tarta_subscribe(host_, operation, count, 0) : tarta_unsubscribe(host_, operation, count, 0);
     REQUIRE(static_cast<Error>(error) == (known ? Error::none : Error::invalid_argument));
     if (known) waiting_.insert(operation);
   }

@@ -85,7 +85,8 @@ TEST_CASE("abi: options by their numbers, and no others") {
   CHECK(error(tarta_set_number(host, number(NumberOption::keepalive), 10)) == Error::none);
   CHECK(error(tarta_set_number(host, number(NumberOption::keepalive), 65'536)) == Error::invalid_argument);
   CHECK(error(tarta_set_number(host, number(NumberOption::version), 3)) == Error::none);
-  for (const std::uint32_t none : {number(NumberOption::count), 255U, 256U, 256U + number(NumberOption::keepalive), 0xFFFF'FFFFU}) {
+  for (const std::uint32_t none :
+       {number(NumberOption::count), 255U, 256U, 256U + number(NumberOption::keepalive), 0xFFFF'FFFFU}) {
     CHECK(error(tarta_set_number(host, none, 1)) == Error::invalid_argument);
     CHECK(host.error() == Error::invalid_argument);
   }
@@ -452,12 +453,12 @@ TEST_CASE("abi: a store's records are checked before they are believed") {
   CHECK(restore(0, "01 02 00 00 00 00 00 01 00 00 00 00 61 78") == Error::store_corrupt);
   CHECK(restore(65'536, "01 02 00 00 00 00 00 01 00 00 00 00 61 78") == Error::store_corrupt);
   CHECK(restore(2, "") == Error::store_corrupt);
-  CHECK(restore(2, "02 02 00 00 00 00 00 01 00 00 00 00 61 78") == Error::store_corrupt);  // another format
-  CHECK(restore(2, "01 00 00 00 00 00 00 01 00 00 00 00 61 78") == Error::store_corrupt);  // QoS 0
-  CHECK(restore(2, "01 06 00 00 00 00 00 01 00 00 00 00 61 78") == Error::store_corrupt);  // QoS 3
-  CHECK(restore(2, "01 02 00 00 00 00 00 03 00 00 00 00 61 78") == Error::store_corrupt);  // a longer topic
-  CHECK(restore(2, "01 02 00 00 00 00 00 01 FF FF FF FF 61 78") == Error::store_corrupt);  // more properties
-  CHECK(restore(2, "01 02 00 00 00 00 00 01 00 00 00 00 23 78") == Error::store_corrupt);  // a wildcard
+  CHECK(restore(2, "02 02 00 00 00 00 00 01 00 00 00 00 61 78") == Error::store_corrupt);     // another format
+  CHECK(restore(2, "01 00 00 00 00 00 00 01 00 00 00 00 61 78") == Error::store_corrupt);     // QoS 0
+  CHECK(restore(2, "01 06 00 00 00 00 00 01 00 00 00 00 61 78") == Error::store_corrupt);     // QoS 3
+  CHECK(restore(2, "01 02 00 00 00 00 00 03 00 00 00 00 61 78") == Error::store_corrupt);     // a longer topic
+  CHECK(restore(2, "01 02 00 00 00 00 00 01 FF FF FF FF 61 78") == Error::store_corrupt);     // more properties
+  CHECK(restore(2, "01 02 00 00 00 00 00 01 00 00 00 00 23 78") == Error::store_corrupt);     // a wildcard
   CHECK(restore(2, "01 02 00 00 00 00 00 01 00 00 00 02 61 01 02") == Error::store_corrupt);  // a property value
   CHECK(restore(2, "01 05 00 00 00 00 00 01 00 00 00 00 61") == Error::none);
   CHECK(error(tarta_restore(host, 2, 2, 0, 0)) == Error::none);           // released
@@ -469,7 +470,8 @@ TEST_CASE("abi: a store's records are checked before they are believed") {
   CHECK(host.status().pending == 2);
 
   // What was cut anywhere is either refused, or a message with a shorter payload.
-  const std::vector<std::uint8_t> whole = tarta::from_hex("01 02 00 00 00 00 00 03 00 00 00 02 61 2F 62 01 01 78 79 7A");
+  const std::vector<std::uint8_t> whole =
+      tarta::from_hex("01 02 00 00 00 00 00 03 00 00 00 02 61 2F 62 01 01 78 79 7A");
   for (std::uint32_t size = 0; size < whole.size(); ++size) {
     const std::uint32_t key = 100 + size;
     const bool enough = size >= 17;
@@ -536,8 +538,8 @@ TEST_CASE("abi: inspection does not disturb a connection") {
   const std::vector<Record> records = host.records();
   REQUIRE(records.size() == 3);
   CHECK(is(records[2], Event::message));
-  CHECK(static_cast<std::int32_t>(records[0].words[1]) == 0);   // the topic's letter is in this message,
-  CHECK(static_cast<std::int32_t>(records[2].words[1]) == 1);   // so is the payload
+  CHECK(static_cast<std::int32_t>(records[0].words[1]) == 0);  // the topic's letter is in this message,
+  CHECK(static_cast<std::int32_t>(records[2].words[1]) == 1);  // so is the payload
   CHECK(records[2].words[2] == 2);
 }
 

@@ -15,13 +15,13 @@ using tarta::Bytes;
 using tarta::ExactBytes;
 using tarta::Fault;
 using tarta::FixedHeader;
+using tarta::hex;
 using tarta::Property;
 using tarta::Publish;
 using tarta::PublishHead;
 using tarta::Sender;
 using tarta::Version;
 using tarta::Writer;
-using tarta::hex;
 
 namespace {
 

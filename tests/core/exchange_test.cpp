@@ -1,5 +1,5 @@
-// A server that keeps to the specification (5.0 §4.3, §4.4), a line that breaks now and then, and the Inbound of a client:
-// each QoS 2 message is delivered once, each QoS 1 message at least once, in their order, whatever happens.
+// A server that keeps to the specification (5.0 §4.3, §4.4), a line that breaks now and then, and the Inbound of a
+// client: each QoS 2 message is delivered once, each QoS 1 message at least once, in their order, whatever happens.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -172,7 +172,8 @@ void exchange(tarta::Random& random, bool by_hand) {
   std::deque<Packet> to_client, to_server;
   std::uint32_t messages = 0;
   const auto step = [&] {
-    if (!to_client.empty() && random.one_in(2)) client.take(take_first(to_client), by_hand && random.one_in(4), to_server);
+    if (!to_client.empty() && random.one_in(2))
+      client.take(take_first(to_client), by_hand && random.one_in(4), to_server);
     if (!to_server.empty() && random.one_in(2)) server.take(take_first(to_server), to_client);
   };
   for (int i = 0; i < 3'000; ++i) {

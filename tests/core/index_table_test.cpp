@@ -72,7 +72,8 @@ TEST_CASE("index table: erasing what is not there changes nothing") {
 }
 
 TEST_CASE("index table: as a map, with hashes that spread") {
-  compare_with_map("index table, spread", [](tarta::Random& random) { return static_cast<std::uint32_t>(random.next()); });
+  compare_with_map("index table, spread",
+                   [](tarta::Random& random) { return static_cast<std::uint32_t>(random.next()); });
 }
 
 TEST_CASE("index table: as a map, with hashes that crowd") {
@@ -108,6 +109,6 @@ TEST_CASE("hash: names that differ in a number hardly meet") {
     const int count = ++in_bucket[tarta::hash_bytes(tarta::as_bytes(name), 42) % buckets];
     fullest = std::max(fullest, static_cast<std::uint32_t>(count));
   }
-  CHECK(fullest <= 10);  // a fair one has 6 or 7 in its fullest bucket
+  CHECK(fullest <= 10);              // a fair one has 6 or 7 in its fullest bucket
   CHECK(in_bucket.size() > 40'000);  // a fair one 41,600
 }

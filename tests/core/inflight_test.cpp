@@ -10,11 +10,11 @@
 #include "bytes.hpp"
 
 using tarta::Effect;
+using tarta::effect_of;
 using tarta::Outgoing;
 using tarta::OutgoingList;
 using tarta::PacketType;
 using tarta::Stage;
-using tarta::effect_of;
 
 TEST_CASE("in flight: what each acknowledgement does to what waits for it") {
   CHECK(effect_of(Stage::puback, PacketType::puback, 0) == Effect::complete);
@@ -106,7 +106,8 @@ TEST_CASE("in flight: a list keeps its order and owns what is in it") {
   const auto operations = [&] {
     std::vector<std::uint32_t> forwards, backwards;
     for (const Outgoing* at = list.first(); at != nullptr; at = at->next) forwards.push_back(at->operation);
-    for (const Outgoing* at = list.last(); at != nullptr; at = at->previous) backwards.insert(backwards.begin(), at->operation);
+    for (const Outgoing* at = list.last(); at != nullptr; at = at->previous)
+      backwards.insert(backwards.begin(), at->operation);
     CHECK(forwards == backwards);
     CHECK(list.empty() == forwards.empty());
     return forwards;

@@ -11,9 +11,9 @@
 #include "heap.hpp"
 #include "random.hpp"
 
-using tarta::Interner;
 using tarta::as_bytes;
 using tarta::as_text;
+using tarta::Interner;
 
 namespace {
 

@@ -28,7 +28,8 @@ void append_variable(std::vector<std::uint8_t>& to, std::size_t value) {
 
 // Names of all kinds, also one that is longer than what a host gives of a large message at first.
 std::string random_topic(Random& random) {
-  static const std::string names[] = {"a", "a/b", "a/b/c", "/", "a//b", "$SYS/a", "b", "b/c", "tårta/på/tårta", std::string(600, 'l')};
+  static const std::string names[] = {
+      "a", "a/b", "a/b/c", "/", "a//b", "$SYS/a", "b", "b/c", "tårta/på/tårta", std::string(600, 'l')};
   return random.one_in(10) ? "one/of/many/" + std::to_string(random.below(500)) : names[random.below(std::size(names))];
 }
 
@@ -151,7 +152,8 @@ void LawfulServer::acknowledged(const FixedHeader& header, Bytes body) {
 
 void LawfulServer::publish() {
   if (!connected_) return;
-  const Message message{random_topic(random_), ++last_number_, random_size(random_), static_cast<std::uint8_t>(random_.below(3))};
+  const Message message{random_topic(random_), ++last_number_, random_size(random_),
+                        static_cast<std::uint8_t>(random_.below(3))};
   if (message.qos == 0) return send_message(0, message, false);
   if (order_.size() == most_identifiers) return;
   do {

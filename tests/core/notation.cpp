@@ -15,9 +15,9 @@ namespace {
 
 using namespace tarta;
 
-constexpr std::array<const char*, 16> type_names{"reserved",   "connect", "connack", "publish",    "puback",   "pubrec",
-                                                 "pubrel",     "pubcomp", "subscribe", "suback",   "unsubscribe",
-                                                 "unsuback",   "pingreq", "pingresp", "disconnect", "auth"};
+constexpr std::array<const char*, 16> type_names{
+    "reserved",  "connect", "connack",     "publish",  "puback",  "pubrec",   "pubrel",     "pubcomp",
+    "subscribe", "suback",  "unsubscribe", "unsuback", "pingreq", "pingresp", "disconnect", "auth"};
 
 enum class Form : std::uint8_t { number, flag, text, data, properties, codes, filter };
 struct FieldInfo {
@@ -217,7 +217,8 @@ std::vector<std::uint8_t> encode(const std::string& line, Version version) {
   const auto qos = static_cast<std::uint8_t>(arguments.number("qos"));
   const bool retain = arguments.number("retain") != 0, dup = arguments.number("dup") != 0;
   const bool session_present = arguments.number("sessionPresent") != 0;
-  const std::vector<std::uint8_t> topic = bytes_of(arguments.text("topic")), payload = bytes_of(arguments.text("payload"));
+  const std::vector<std::uint8_t> topic = bytes_of(arguments.text("topic")),
+                                  payload = bytes_of(arguments.text("payload"));
   std::vector<std::uint8_t> raw, codes;
   for (const auto& [name, value] : arguments.rest()) {
     if (name.starts_with("0x")) {

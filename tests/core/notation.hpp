@@ -1,5 +1,5 @@
-// Packets as a line of text, both ways: `publish qos=1 topic=a/b packetIdentifier=7 payload=hello`. The names are those of
-// field.def and property.def. Flags stand alone; what is false, 0 or empty is left out (but for packet identifiers).
+// Packets as a line of text, both ways: `publish qos=1 topic=a/b packetIdentifier=7 payload=hello`. The names are those
+// of field.def and property.def. Flags stand alone; what is false, 0 or empty is left out (but for packet identifiers).
 #pragma once
 
 #include <cstdint>

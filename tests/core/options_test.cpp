@@ -7,12 +7,12 @@
 #include "bytes.hpp"
 #include "names.hpp"
 
+using tarta::as_bytes;
+using tarta::as_text;
 using tarta::BytesOption;
 using tarta::Error;
 using tarta::NumberOption;
 using tarta::Options;
-using tarta::as_bytes;
-using tarta::as_text;
 
 namespace {
 
@@ -113,8 +113,8 @@ TEST_CASE("options: bytes are copied, replaced and cleared") {
 TEST_CASE("options: texts are well-formed, and all fit into two bytes of length") {
   const std::string ill_formed = "a\xED\xA0\x80", with_null = std::string("a\0b", 3);
   const std::string longest(65'535, 'a'), too_long(65'536, 'a');
-  for (const BytesOption option : {BytesOption::client_id, BytesOption::username, BytesOption::authentication_method,
-                                   BytesOption::will_topic}) {
+  for (const BytesOption option :
+       {BytesOption::client_id, BytesOption::username, BytesOption::authentication_method, BytesOption::will_topic}) {
     CAPTURE(static_cast<int>(option));
     Options options;
     CHECK(options.set(option, as_bytes(ill_formed)) == Error::invalid_argument);
@@ -124,7 +124,8 @@ TEST_CASE("options: texts are well-formed, and all fit into two bytes of length"
     CHECK(options.set(option, as_bytes(longest)) == Error::none);
     CHECK(options[option].size() == 65'535);
   }
-  for (const BytesOption option : {BytesOption::password, BytesOption::will_payload, BytesOption::authentication_data}) {
+  for (const BytesOption option :
+       {BytesOption::password, BytesOption::will_payload, BytesOption::authentication_data}) {
     CAPTURE(static_cast<int>(option));
     Options options;
     CHECK(options.set(option, as_bytes(ill_formed)) == Error::none);

@@ -13,6 +13,7 @@ using namespace tarta::packet_set;
 using tarta::Bytes;
 using tarta::ExactBytes;
 using tarta::Fault;
+using tarta::hex;
 using tarta::Properties;
 using tarta::Property;
 using tarta::PropertyItem;
@@ -20,14 +21,13 @@ using tarta::PropertyRule;
 using tarta::PropertyType;
 using tarta::Reader;
 using tarta::Writer;
-using tarta::hex;
 
 namespace {
 
-constexpr std::uint32_t places[] = {WILL,      CONNECT, CONNACK,     PUBLISH,  PUBACK,     PUBREC, PUBREL,
-                                    PUBCOMP,   SUBSCRIBE, SUBACK,    UNSUBSCRIBE, UNSUBACK, DISCONNECT, AUTH};
-constexpr std::uint32_t all_places = WILL | CONNECT | CONNACK | PUBLISH | PUBACK | PUBREC | PUBREL | PUBCOMP | SUBSCRIBE |
-                                     SUBACK | UNSUBSCRIBE | UNSUBACK | DISCONNECT | AUTH;
+constexpr std::uint32_t places[] = {WILL,    CONNECT,   CONNACK, PUBLISH,     PUBACK,   PUBREC,     PUBREL,
+                                    PUBCOMP, SUBSCRIBE, SUBACK,  UNSUBSCRIBE, UNSUBACK, DISCONNECT, AUTH};
+constexpr std::uint32_t all_places = WILL | CONNECT | CONNACK | PUBLISH | PUBACK | PUBREC | PUBREL | PUBCOMP |
+                                     SUBSCRIBE | SUBACK | UNSUBSCRIBE | UNSUBACK | DISCONNECT | AUTH;
 
 constexpr unsigned count = static_cast<unsigned>(Property::count);
 
@@ -124,11 +124,11 @@ TEST_CASE("properties: each number is read as it was written") {
     const auto property = static_cast<Property>(i);
     if (!is_number(property)) continue;
     const tarta::PropertyInfo& info = tarta::info(property);
-    const std::uint32_t largest = info.rule == PropertyRule::boolean        ? 1
-                                  : info.type == PropertyType::byte         ? 0xFF
-                                  : info.type == PropertyType::two_byte     ? 0xFFFF
-                                  : info.type == PropertyType::variable     ? tarta::variable_maximum
-                                                                            : 0xFFFF'FFFF;
+    const std::uint32_t largest = info.rule == PropertyRule::boolean    ? 1
+                                  : info.type == PropertyType::byte     ? 0xFF
+                                  : info.type == PropertyType::two_byte ? 0xFFFF
+                                  : info.type == PropertyType::variable ? tarta::variable_maximum
+                                                                        : 0xFFFF'FFFF;
     for (const std::uint32_t number : {1U, largest / 2, largest}) {
       if (number == 0) continue;
       INFO("property ", i, " with the value ", number);
@@ -152,7 +152,8 @@ TEST_CASE("properties: each text and each data is read as it was written") {
     const auto property = static_cast<Property>(i);
     const tarta::PropertyInfo& info = tarta::info(property);
     if (is_number(property) || info.type == PropertyType::pair) continue;
-    for (const std::size_t size : {std::size_t{0}, std::size_t{1}, std::size_t{127}, std::size_t{128}, std::size_t{65'535}}) {
+    for (const std::size_t size :
+         {std::size_t{0}, std::size_t{1}, std::size_t{127}, std::size_t{128}, std::size_t{65'535}}) {
       INFO("property ", i, " of ", size, " bytes");
       const std::string value(size, 'v');
       const ExactBytes raw{written(property, tarta::as_bytes(value))};
@@ -195,7 +196,7 @@ TEST_CASE("properties: values that are not allowed") {
     CAPTURE(i);
     const std::uint32_t where = info.packets & (0U - info.packets);
     const bool zero_refused = info.rule == PropertyRule::nonzero || info.rule == PropertyRule::nonzero_repeat;
-    CHECK(check(written(property, 0U), where) == (zero_refused                          ? Fault::property_value
+    CHECK(check(written(property, 0U), where) == (zero_refused                       ? Fault::property_value
                                                   : info.rule == PropertyRule::alias ? Fault::topic_alias_zero
                                                                                      : Fault::none));
     if (info.type != PropertyType::byte) continue;
@@ -207,10 +208,12 @@ TEST_CASE("properties: values that are not allowed") {
 TEST_CASE("properties: unknown identifiers") {
   for (unsigned identifier = 0; identifier < 128; ++identifier) {
     bool known = false;
-    for (unsigned i = 0; i < count; ++i) known = known || tarta::info(static_cast<Property>(i)).identifier == identifier;
+    for (unsigned i = 0; i < count; ++i)
+      known = known || tarta::info(static_cast<Property>(i)).identifier == identifier;
     if (known) continue;
     CAPTURE(identifier);
-    CHECK(check(std::vector<std::uint8_t>{static_cast<std::uint8_t>(identifier), 0}, CONNACK) == Fault::property_unknown);
+    CHECK(check(std::vector<std::uint8_t>{static_cast<std::uint8_t>(identifier), 0}, CONNACK) ==
+          Fault::property_unknown);
   }
   CHECK(check(tarta::from_hex("80 01 00"), CONNACK) == Fault::property_unknown);
   CHECK(check(tarta::from_hex("FF FF FF 7F"), CONNACK) == Fault::property_unknown);
@@ -307,7 +310,8 @@ TEST_CASE("properties: any mixture, in any order") {
     const ExactBytes exact{raw};
     Properties properties;
     REQUIRE(properties.check(exact, where) == Fault::none);
-    for (unsigned i = 0; i < count; ++i) REQUIRE(properties.has(static_cast<Property>(i)) == ((present >> i & 1U) != 0));
+    for (unsigned i = 0; i < count; ++i)
+      REQUIRE(properties.has(static_cast<Property>(i)) == ((present >> i & 1U) != 0));
     Reader reader{exact};
     for (const Property property : order) REQUIRE(tarta::next_property(reader).property == property);
     REQUIRE(reader.at_end());

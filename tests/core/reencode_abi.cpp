@@ -18,9 +18,11 @@ struct Result {
 }  // namespace
 
 // `packet` is in memory that scratch() gave. Says where the Result is.
-extern "C" __attribute__((export_name("reencode"))) const Result* tarta_reencode(
-    const std::uint8_t* packet, std::uint32_t length, std::uint32_t version, std::uint32_t from_client,
-    std::uint32_t maximum_packet_size) {
+extern "C" __attribute__((export_name("reencode"))) const Result* tarta_reencode(const std::uint8_t* packet,
+                                                                                 std::uint32_t length,
+                                                                                 std::uint32_t version,
+                                                                                 std::uint32_t from_client,
+                                                                                 std::uint32_t maximum_packet_size) {
   const Sender from = from_client != 0 ? Sender::client : Sender::server;
   last = tarta::reencode({packet, length}, static_cast<Version>(version), from, maximum_packet_size);
   result = {static_cast<std::uint32_t>(last.fault), last.bytes.data(), static_cast<std::uint32_t>(last.bytes.size())};

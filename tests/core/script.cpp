@@ -147,7 +147,8 @@ void Script::command(const Words& words) {
     options_.emplace_back("durable", "1");
     create();
   } else if (verb == "open") {
-    if (const Error error = session_->transport_opened(words.size() > 1 ? number(word(1)) : 0, now_); error != Error::none) {
+    if (const Error error = session_->transport_opened(words.size() > 1 ? number(word(1)) : 0, now_);
+        error != Error::none) {
       return check(error);
     }
     // What is sent first tells the version that the connection speaks.
@@ -163,11 +164,13 @@ void Script::command(const Words& words) {
     now_.wall += std::stod(word(1)) - now_.monotonic;
     now_.monotonic = std::stod(word(1));
   } else if (verb == "deadline") {
-    log("= " + (session_->deadline() < 1e300 ? std::to_string(static_cast<std::int64_t>(session_->deadline())) : "none"));
+    log("= " +
+        (session_->deadline() < 1e300 ? std::to_string(static_cast<std::int64_t>(session_->deadline())) : "none"));
   } else if (verb == "publish") {
     publish(words);
   } else if (verb == "filter") {
-    check(session_->define_filter(number(word(1)), word(2), static_cast<std::uint8_t>(number(argument(words, "options", "0")))));
+    check(session_->define_filter(number(word(1)), word(2),
+                                  static_cast<std::uint8_t>(number(argument(words, "options", "0")))));
   } else if (verb == "forget") {
     session_->forget_filter(number(word(1)));
   } else if (verb == "subscribe") {
@@ -177,7 +180,8 @@ void Script::command(const Words& words) {
   } else if (verb == "cancel") {
     check(session_->cancel(number(word(1))));
   } else if (verb == "authenticate") {
-    check(session_->authenticate(static_cast<std::uint8_t>(number(word(1))), words.size() > 2 ? as_bytes(words[2]) : Bytes{}));
+    check(session_->authenticate(static_cast<std::uint8_t>(number(word(1))),
+                                 words.size() > 2 ? as_bytes(words[2]) : Bytes{}));
   } else if (verb == "disconnect") {
     check(session_->disconnect(static_cast<std::uint8_t>(words.size() > 1 ? number(word(1)) : 0), {}));
   } else if (verb == "handlers") {
@@ -216,11 +220,12 @@ void Script::publish(const Words& words) {
   }
   const std::string payload = argument(words, "payload", "");
   const std::string expiry = argument(words, "expiry", "");
-  const auto flags = static_cast<std::uint8_t>(number(argument(words, "qos", "0")) << 1 | (flag(words, "retain") ? 1U : 0U));
+  const auto flags =
+      static_cast<std::uint8_t>(number(argument(words, "qos", "0")) << 1 | (flag(words, "retain") ? 1U : 0U));
   Error error = Error::none;
-  std::uint8_t* const to = session_->publish(number(words.at(1)), topic_numbers_[topic], flags,
-                                             static_cast<std::uint32_t>(payload.size()), {},
-                                             expiry.empty() ? no_expiry : number(expiry), error);
+  std::uint8_t* const to =
+      session_->publish(number(words.at(1)), topic_numbers_[topic], flags, static_cast<std::uint32_t>(payload.size()),
+                        {}, expiry.empty() ? no_expiry : number(expiry), error);
   if (to != nullptr) std::copy(payload.begin(), payload.end(), to);
   check(error);
 }
@@ -303,7 +308,8 @@ void Script::event(Event event, unsigned flags, const std::uint32_t* w, std::uin
       break;
     }
     case Event::connack:
-      log("= connected version=" + std::to_string(w[0]) + ((flags & 1U) != 0 ? " sessionPresent" : "") + properties(w + 2));
+      log("= connected version=" + std::to_string(w[0]) + ((flags & 1U) != 0 ? " sessionPresent" : "") +
+          properties(w + 2));
       break;
     case Event::auth:
       log("= auth reasonCode=" + hex(w[0]) + properties(w + 1));
@@ -334,9 +340,8 @@ void Script::event(Event event, unsigned flags, const std::uint32_t* w, std::uin
     }
     case Event::forget:
       last_serial_ = w[0];
-      std::erase_if(rows_, [&](const auto& row) {
-        return row.second.kind == static_cast<Kept>(w[1]) && row.second.key == w[2];
-      });
+      std::erase_if(
+          rows_, [&](const auto& row) { return row.second.kind == static_cast<Kept>(w[1]) && row.second.key == w[2]; });
       log(std::string{"= forget "} + kept_names[w[1]] + " " + std::to_string(w[2]));
       break;
     case Event::wipe:

@@ -9,14 +9,15 @@
 #include "names.hpp"
 
 using namespace std::string_view_literals;
-using tarta::Fault;
 using tarta::check_topic_name;
+using tarta::Fault;
 using tarta::valid_filter;
 using tarta::valid_topic_name;
 
 TEST_CASE("topic names: anything but a wildcard") {
-  for (const std::string_view name : {"a"sv, "/"sv, "//"sv, "/a"sv, "a/"sv, "a/b/c"sv, " "sv, "tårta/på/tårta"sv,
-                                      "$SYS/broker/uptime"sv, "$share/group/a"sv, "\x01"sv, "\uFEFF"sv, "__proto__"sv}) {
+  for (const std::string_view name :
+       {"a"sv, "/"sv, "//"sv, "/a"sv, "a/"sv, "a/b/c"sv, " "sv, "tårta/på/tårta"sv, "$SYS/broker/uptime"sv,
+        "$share/group/a"sv, "\x01"sv, "\uFEFF"sv, "__proto__"sv}) {
     CAPTURE(name);
     CHECK(valid_topic_name(name));
     CHECK(check_topic_name(tarta::as_bytes(name)) == Fault::none);
@@ -51,14 +52,16 @@ TEST_CASE("topic names and filters: at most 65,535 bytes") {
 }
 
 TEST_CASE("filters: wildcards fill levels, # the last one") {
-  for (const std::string_view filter : {"a"sv, "/"sv, "+"sv, "#"sv, "+/+"sv, "/+"sv, "+/"sv, "a/+/b"sv, "a/#"sv, "/#"sv,
-                                        "+/#"sv, "+/a/#"sv, "//#"sv, "$SYS/#"sv, "$SYS/+"sv, "$"sv, "$share"sv, "tårta/+"sv}) {
+  for (const std::string_view filter :
+       {"a"sv, "/"sv, "+"sv, "#"sv, "+/+"sv, "/+"sv, "+/"sv, "a/+/b"sv, "a/#"sv, "/#"sv, "+/#"sv, "+/a/#"sv, "//#"sv,
+        "$SYS/#"sv, "$SYS/+"sv, "$"sv, "$share"sv, "tårta/+"sv}) {
     CAPTURE(filter);
     CHECK(valid_filter(filter));
     CHECK(valid_filter(filter, false));
   }
-  for (const std::string_view filter : {""sv, "a+"sv, "+a"sv, "++"sv, "a/b+/c"sv, "a#"sv, "#a"sv, "##"sv, "#/"sv, "#/a"sv,
-                                        "a/#/b"sv, "a/#/"sv, "#/#"sv, "+#"sv, "#+"sv, "a/+#"sv, "a\0"sv, "a/\xFF"sv}) {
+  for (const std::string_view filter :
+       {""sv, "a+"sv, "+a"sv, "++"sv, "a/b+/c"sv, "a#"sv, "#a"sv, "##"sv, "#/"sv, "#/a"sv, "a/#/b"sv, "a/#/"sv, "#/#"sv,
+        "+#"sv, "#+"sv, "a/+#"sv, "a\0"sv, "a/\xFF"sv}) {
     CAPTURE(filter);
     CHECK_FALSE(valid_filter(filter));
     CHECK_FALSE(valid_filter(filter, false));
@@ -66,14 +69,16 @@ TEST_CASE("filters: wildcards fill levels, # the last one") {
 }
 
 TEST_CASE("filters: shared subscriptions") {
-  for (const std::string_view filter : {"$share/g/a"sv, "$share/g//"sv, "$share/g/+"sv, "$share/g/#"sv, "$share/g/a/+/#"sv,
-                                        "$share/g/$SYS/a"sv, "$share/å/a"sv, "$share/$share/a"sv, "$share/g/$share/g/a"sv}) {
+  for (const std::string_view filter :
+       {"$share/g/a"sv, "$share/g//"sv, "$share/g/+"sv, "$share/g/#"sv, "$share/g/a/+/#"sv, "$share/g/$SYS/a"sv,
+        "$share/å/a"sv, "$share/$share/a"sv, "$share/g/$share/g/a"sv}) {
     CAPTURE(filter);
     CHECK(valid_filter(filter));
     CHECK(tarta::is_shared(filter));
   }
-  for (const std::string_view filter : {"$share/"sv, "$share/g"sv, "$share/g/"sv, "$share//a"sv, "$share//"sv, "$share/+/a"sv,
-                                        "$share/#/a"sv, "$share/g+/a"sv, "$share/#"sv, "$share/g/a+"sv, "$share/g/#/a"sv}) {
+  for (const std::string_view filter :
+       {"$share/"sv, "$share/g"sv, "$share/g/"sv, "$share//a"sv, "$share//"sv, "$share/+/a"sv, "$share/#/a"sv,
+        "$share/g+/a"sv, "$share/#"sv, "$share/g/a+"sv, "$share/g/#/a"sv}) {
     CAPTURE(filter);
     CHECK_FALSE(valid_filter(filter));
     CHECK(tarta::is_shared(filter));

@@ -9,9 +9,9 @@
 #include "random.hpp"
 
 using tarta::Bytes;
+using tarta::check_utf8;
 using tarta::ExactBytes;
 using tarta::Utf8;
-using tarta::check_utf8;
 
 namespace {
 
@@ -78,8 +78,9 @@ TEST_CASE("utf8: all sequences of one to three bytes") {
 }
 
 TEST_CASE("utf8: sequences of four bytes, at the edges of every range") {
-  constexpr std::array<std::uint8_t, 26> edges{0x00, 0x01, 0x41, 0x7F, 0x80, 0x81, 0x8F, 0x90, 0x91, 0x9F, 0xA0, 0xBF, 0xC0,
-                                               0xC1, 0xC2, 0xDF, 0xE0, 0xEC, 0xED, 0xEE, 0xEF, 0xF0, 0xF3, 0xF4, 0xF5, 0xFF};
+  constexpr std::array<std::uint8_t, 26> edges{0x00, 0x01, 0x41, 0x7F, 0x80, 0x81, 0x8F, 0x90, 0x91,
+                                               0x9F, 0xA0, 0xBF, 0xC0, 0xC1, 0xC2, 0xDF, 0xE0, 0xEC,
+                                               0xED, 0xEE, 0xEF, 0xF0, 0xF3, 0xF4, 0xF5, 0xFF};
   Comparison comparison;
   const auto block = std::make_unique<std::uint8_t[]>(4);
   const Bytes four{block.get(), 4};
@@ -100,7 +101,8 @@ TEST_CASE("utf8: every code point as four bytes, and those past the last one") {
   const auto block = std::make_unique<std::uint8_t[]>(4);
   for (std::uint32_t point = 0; point < 0x20'0000; ++point) {
     for (unsigned i = 0; i < 4; ++i) {
-      block[i] = static_cast<std::uint8_t>((i == 0 ? 0xF0U : 0x80U) | (point >> 6 * (3 - i) & (i == 0 ? 0x07U : 0x3FU)));
+      block[i] =
+          static_cast<std::uint8_t>((i == 0 ? 0xF0U : 0x80U) | (point >> 6 * (3 - i) & (i == 0 ? 0x07U : 0x3FU)));
     }
     comparison.add({block.get(), 4});
   }
@@ -120,8 +122,9 @@ TEST_CASE("utf8: a special byte anywhere among plain ones") {
 }
 
 TEST_CASE("utf8: random mixtures of characters and faults") {
-  static constexpr std::string_view pieces[] = {"a",    "plain text", "\x01",     "å",        "漢字",     "😀",
-                                                "\x7F", "\xEF\xBB\xBF", "\xED\xA0\x80", "\xC0\x80", "\xF4\x90\x80\x80", "\xE2\x82"};
+  static constexpr std::string_view pieces[] = {
+      "a",        "plain text",       "\x01",    "å", "漢字", "😀", "\x7F", "\xEF\xBB\xBF", "\xED\xA0\x80",
+      "\xC0\x80", "\xF4\x90\x80\x80", "\xE2\x82"};
   Comparison comparison;
   tarta::Random random{"utf8"};
   for (int round = 0; round < 50'000; ++round) {
@@ -136,14 +139,14 @@ TEST_CASE("utf8: random mixtures of characters and faults") {
 TEST_CASE("utf8: what the specification names") {
   CHECK(check_utf8({}) == Utf8::valid);
   CHECK(check({0}) == Utf8::null_character);
-  CHECK(check({0xC0, 0x80}) == Utf8::ill_formed);        // U+0000 in two bytes
-  CHECK(check({0xED, 0x9F, 0xBF}) == Utf8::valid);       // U+D7FF
-  CHECK(check({0xED, 0xA0, 0x80}) == Utf8::ill_formed);  // U+D800
-  CHECK(check({0xED, 0xBF, 0xBF}) == Utf8::ill_formed);  // U+DFFF
-  CHECK(check({0xEE, 0x80, 0x80}) == Utf8::valid);       // U+E000
-  CHECK(check({0xEF, 0xBB, 0xBF}) == Utf8::valid);       // U+FEFF
-  CHECK(check({0xEF, 0xBF, 0xBF}) == Utf8::valid);       // U+FFFF
-  CHECK(check({0xF4, 0x8F, 0xBF, 0xBF}) == Utf8::valid);       // U+10FFFF
-  CHECK(check({0xF4, 0x90, 0x80, 0x80}) == Utf8::ill_formed);  // U+110000
+  CHECK(check({0xC0, 0x80}) == Utf8::ill_formed);                          // U+0000 in two bytes
+  CHECK(check({0xED, 0x9F, 0xBF}) == Utf8::valid);                         // U+D7FF
+  CHECK(check({0xED, 0xA0, 0x80}) == Utf8::ill_formed);                    // U+D800
+  CHECK(check({0xED, 0xBF, 0xBF}) == Utf8::ill_formed);                    // U+DFFF
+  CHECK(check({0xEE, 0x80, 0x80}) == Utf8::valid);                         // U+E000
+  CHECK(check({0xEF, 0xBB, 0xBF}) == Utf8::valid);                         // U+FEFF
+  CHECK(check({0xEF, 0xBF, 0xBF}) == Utf8::valid);                         // U+FFFF
+  CHECK(check({0xF4, 0x8F, 0xBF, 0xBF}) == Utf8::valid);                   // U+10FFFF
+  CHECK(check({0xF4, 0x90, 0x80, 0x80}) == Utf8::ill_formed);              // U+110000
   CHECK(check({0xED, 0xA1, 0x8C, 0xED, 0xBE, 0xB4}) == Utf8::ill_formed);  // a surrogate pair (CESU-8)
 }

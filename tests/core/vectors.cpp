@@ -22,10 +22,12 @@ std::string text_of(const Fields& fields) {
   return object.dump();
 }
 
-// --- the tables --------------------------------------------------------------------------------------------------------
+// --- the tables
+// --------------------------------------------------------------------------------------------------------
 
-constexpr std::string_view types[] = {"",          "connect", "connack",     "publish",  "puback",  "pubrec",   "pubrel",     "pubcomp",
-                                      "subscribe", "suback",  "unsubscribe", "unsuback", "pingreq", "pingresp", "disconnect", "auth"};
+constexpr std::string_view types[] = {"",        "connect",  "connack",    "publish", "puback",      "pubrec",
+                                      "pubrel",  "pubcomp",  "subscribe",  "suback",  "unsubscribe", "unsuback",
+                                      "pingreq", "pingresp", "disconnect", "auth"};
 
 enum class Form { number, flag, text, data, properties, codes, filter };
 
@@ -52,7 +54,8 @@ constexpr PropertyRow properties[] = {
 #undef TARTA_PROPERTY
 };
 
-// --- a described packet as JSON ------------------------------------------------------------------------------------------
+// --- a described packet as JSON
+// ------------------------------------------------------------------------------------------
 
 std::string digits(Bytes bytes) {
   std::string text = hex(bytes);
@@ -155,7 +158,8 @@ Json value_of(Form form, std::uint32_t number, Bytes bytes) {
   return string_of(bytes);
 }
 
-// --- reading vectors -----------------------------------------------------------------------------------------------------
+// --- reading vectors
+// -----------------------------------------------------------------------------------------------------
 
 // With each { "repeat": [what, times] } written out.
 Json expanded(const Json& value) {

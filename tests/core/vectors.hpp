@@ -24,7 +24,8 @@ struct Vector {
 // All of them, read once. Throws if a file is not as the README says.
 const std::vector<Vector>& vectors();
 
-// What inspect() wrote about the packet in `input`, as `Vector::packet` is written. Throws if a place lies outside of it.
+// What inspect() wrote about the packet in `input`, as `Vector::packet` is written. Throws if a place lies outside of
+// it.
 std::string described(std::span<const std::uint32_t> words, Bytes input);
 
 }  // namespace tarta

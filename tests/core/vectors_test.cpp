@@ -69,7 +69,8 @@ struct Receiver {
     std::vector<std::uint8_t> kept;
     Found found;
     for (const std::size_t end : ends) {
-      kept.insert(kept.end(), bytes.begin() + static_cast<std::ptrdiff_t>(kept.size()), bytes.begin() + static_cast<std::ptrdiff_t>(end));
+      kept.insert(kept.end(), bytes.begin() + static_cast<std::ptrdiff_t>(kept.size()),
+                  bytes.begin() + static_cast<std::ptrdiff_t>(end));
       found = look(kept);
       if (!found.unfinished()) break;
     }
@@ -89,8 +90,9 @@ void for_each_vector(Check check) {
 }
 
 // Faults that the fixed header shows, so that they may be found before the packet is complete.
-constexpr std::array early{Fault::packet_type_reserved, Fault::flags_reserved, Fault::length_not_minimal, Fault::length_too_long,
-                           Fault::packet_too_large,     Fault::wrong_direction, Fault::publish_qos,        Fault::publish_dup};
+constexpr std::array early{Fault::packet_type_reserved, Fault::flags_reserved,   Fault::length_not_minimal,
+                           Fault::length_too_long,      Fault::packet_too_large, Fault::wrong_direction,
+                           Fault::publish_qos,          Fault::publish_dup};
 
 bool is_early(Fault fault) { return std::find(early.begin(), early.end(), fault) != early.end(); }
 

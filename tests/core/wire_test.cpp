@@ -12,9 +12,9 @@
 using tarta::Bytes;
 using tarta::ExactBytes;
 using tarta::Fault;
+using tarta::hex;
 using tarta::Reader;
 using tarta::Writer;
-using tarta::hex;
 
 TEST_CASE("reader: numbers are big-endian") {
   const ExactBytes bytes{0x01, 0x12, 0x34, 0xFF, 0xFE, 0xFD, 0xFC};
