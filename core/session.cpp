@@ -159,7 +159,7 @@ Error Session::apply_limits(const Connack& packet) {
 void Session::connected(const Connack& packet) {
   // A session that was to start clean is there all the same (5.0 §3.1.2.4, 3.1.1 §3.2.2.2).
   if (packet.session_present && clean_start_) return violate(Fault::session_unexpected);
-  if (packet.session_present && !have_session_) {
+  if (packet.session_present && !have_session_ && !unanswered_) {
     // The server holds a session that we have no state of (5.0 §3.2.2.1.1); 3.1.1 leaves that to us.
     const std::uint32_t policy = options_[NumberOption::broker_session];
     if (policy == 0 && version_ == Version::v5) return violate(Fault::session_unexpected);
@@ -237,6 +237,8 @@ Error Session::disconnect(std::uint8_t reason, Bytes properties) {
 void Session::end(Error error, std::uint8_t reason, Fault fault, unsigned flags, Place properties) {
   records_.add(Event::closed, flags, static_cast<std::uint32_t>(error), reason, static_cast<std::uint32_t>(fault),
                properties.offset, properties.length);
+  const bool silent = error == Error::connection_lost || error == Error::connect_timeout;
+  if (phase_ == Phase::connecting && silent && !clean_start_) unanswered_ = true;
   connection_over();
   if ((flags & closed_final) != 0) settle_all(error);
 }

@@ -229,6 +229,7 @@ class Session {
   bool fall_back_ = false;        // the next attempt speaks 3.1.1
   bool have_session_ = false;     // the client holds session state, empty as it may be
   bool pinned_ = false;           // … which a connection of this very version made
+  bool unanswered_ = false;       // a CONNECT that asked for a session had no answer: the server may have made one
   bool start_clean_ = false;      // the next connection starts clean, whatever the option says
   bool clean_start_ = false;      // what this CONNECT said
   bool heard_ = false;            // something was received on this connection
