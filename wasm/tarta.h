@@ -36,7 +36,7 @@ typedef struct {
   uint32_t consumed;       /* of the WebSocket message, by the last receive() */
   uint32_t tail;           /* bytes of an unfinished packet that are kept before the receive area */
   uint32_t skip;           /* payload bytes still to come that the host keeps to itself and that receive() must not be given */
-  const uint8_t* blobs;    /* the record area that PERSIST counts in */
+  const uint8_t* blobs;    /* the bytes that PERSIST counts in, until the next tick() */
   uint32_t flags;          /* TARTA_ONLINE … */
   double deadline;         /* monotonic ms of the next tick(), infinity for none */
   uint32_t pending;        /* messages that wait or are unacknowledged, and their bytes */
@@ -71,7 +71,8 @@ uint32_t tarta_clear_bytes(tarta_session*, uint32_t option);
 
 /* --- the transport ------------------------------------------------------------------------------------------- */
 
-/* The transport is open: CONNECT goes to the output. `server` (0–15) names the URL, for what `version` 0 remembers. */
+/* The transport is open: CONNECT goes to the output. `server` (0–15) names the URL, for what `version` 0 remembers.
+ * Returns an error: `invalid_argument` while a connection is open, or when the options do not fit together. */
 uint32_t tarta_transport_opened(tarta_session*, uint32_t server, double monotonic, double wall);
 
 /* Where the first `size` bytes of a WebSocket message go, at most 64 KiB at a time. 0 without memory. */
@@ -80,12 +81,12 @@ uint8_t* tarta_receive_area(tarta_session*, uint32_t size);
 /* Decodes what was put there: `available` bytes are in the receive area, `total` (≥ available) are left of the
  * message. Of a message that one PUBLISH fills, the first 512 bytes are enough. When it returns without MORE, go on
  * with the message at `status.consumed`; payload bytes that `status.skip` counts are the host's (MESSAGE with flag
- * 64) and are reported with skipped(). */
+ * 64) and are reported with skipped(). A repeated QoS 2 message is skipped without a MESSAGE: its bytes are dropped. */
 uint32_t tarta_receive(tarta_session*, uint32_t available, uint32_t total);
 uint32_t tarta_more(tarta_session*);
 uint32_t tarta_skipped(tarta_session*, uint32_t count);
 
-/* The transport is closed, or could not be opened. */
+/* The transport is closed, or could not be opened. Returns as receive() does. */
 uint32_t tarta_transport_closed(tarta_session*, double monotonic, double wall);
 
 /* The output was given to the transport. */

@@ -16,7 +16,7 @@ using tarta::PacketType;
 
 namespace {
 
-constexpr std::uint32_t receive_maximum = 6;
+constexpr std::uint32_t receive_maximum = 4;
 constexpr std::uint16_t most_identifiers = 9;  // few, so that they are used again soon
 
 struct Packet {
@@ -29,32 +29,33 @@ struct Packet {
 
 class Server {
  public:
-  // Sends one more message, if the client may get one.
-  void send(std::uint32_t message, std::uint8_t qos, std::deque<Packet>& line) {
-    under_way_.push_back({.id = free_identifier(), .qos = qos, .message = message});
-    line.push_back(under_way_.back().packet(false));
-  }
-  bool may_send() const { return under_way_.size() < receive_maximum; }
+  bool may_send() const { return under_way_.size() < most_identifiers; }
   bool idle() const { return under_way_.empty(); }
 
-  void take(const Packet& packet, std::deque<Packet>& line) {
-    for (auto at = under_way_.begin(); at != under_way_.end(); ++at) {
-      if (at->id != packet.id) continue;
-      if (packet.type == PacketType::pubrec) {
-        at->released = true;
-        line.push_back({.type = PacketType::pubrel, .id = at->id});
-      } else {
-        CHECK(packet.type == (at->qos == 1 ? PacketType::puback : PacketType::pubcomp));
-        under_way_.erase(at);
-      }
-      return;
-    }
-    FAIL("an acknowledgement of nothing");
+  void send(std::uint32_t message, std::uint8_t qos, std::deque<Packet>& line) {
+    under_way_.push_back({.id = free_identifier(), .qos = qos, .message = message});
+    pump(line);
   }
 
-  // 5.0 §4.4: all that is unacknowledged, once more, in its order.
-  void resume(std::deque<Packet>& line) const {
-    for (const Message& message : under_way_) line.push_back(message.packet(true));
+  void take(const Packet& packet, std::deque<Packet>& line) {
+    const auto at = std::find_if(under_way_.begin(), under_way_.end(), [&](const Message& one) { return one.id == packet.id; });
+    REQUIRE(at != under_way_.end());
+    if (packet.type == PacketType::pubrec) {
+      at->released = true;
+      line.push_back({.type = PacketType::pubrel, .id = at->id});
+      return;
+    }
+    CHECK(packet.type == (at->qos == 1 ? PacketType::puback : PacketType::pubcomp));
+    under_way_.erase(at);
+    quota_ = std::min(quota_ + 1, receive_maximum);
+    pump(line);
+  }
+
+  // A new connection, on which all that is unacknowledged is sent once more, in its order (5.0 §4.4).
+  void resume(std::deque<Packet>& line) {
+    quota_ = receive_maximum;
+    for (Message& message : under_way_) message.sent_now = false;
+    pump(line);
   }
 
  private:
@@ -62,13 +63,26 @@ class Server {
     std::uint16_t id;
     std::uint8_t qos;
     std::uint32_t message;
+    bool sent = false;
+    bool sent_now = false;  // on this connection
     bool released = false;
-
-    Packet packet(bool dup) const {
-      if (released) return {.type = PacketType::pubrel, .id = id};
-      return {.type = PacketType::publish, .id = id, .qos = qos, .dup = dup, .message = message};
-    }
   };
+
+  // What the quota allows (5.0 §4.9): a PUBREL takes nothing of it, and yet its PUBCOMP gives one back.
+  void pump(std::deque<Packet>& line) {
+    for (Message& one : under_way_) {
+      if (one.sent_now) continue;
+      if (one.released) {
+        line.push_back({.type = PacketType::pubrel, .id = one.id});
+      } else if (quota_ > 0) {
+        --quota_;
+        line.push_back({PacketType::publish, one.id, one.qos, one.sent, one.message});
+      } else {
+        return;
+      }
+      one.sent = one.sent_now = true;
+    }
+  }
 
   std::uint16_t free_identifier() {
     const auto used = [&](std::uint16_t id) {
@@ -81,6 +95,7 @@ class Server {
   }
 
   std::vector<Message> under_way_;
+  std::uint32_t quota_ = receive_maximum;
   std::uint16_t last_ = 0;
 };
 
