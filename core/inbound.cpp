@@ -32,11 +32,9 @@ void Inbound::count(std::uint16_t id) {
   known_[id] |= counts;
 }
 
-// … until the server may use the identifier again.
-void Inbound::forget(std::uint16_t id) {
-  if ((known_[id] & counts) != 0) --unacknowledged_;
-  known_[id] = 0;
-}
+// … until an answer ends it. That of a message of an earlier connection gives a place as well, as the server counts
+// (5.0 §4.9), and it may have used the places of this connection meanwhile: so the number may fall below 0.
+void Inbound::give_back() { --unacknowledged_; }
 
 // What came on an earlier connection has come again.
 void Inbound::revive(std::uint16_t id) {
@@ -54,11 +52,11 @@ Inbound::Arriving Inbound::arrive(std::uint16_t id, std::uint8_t qos, bool dup, 
     if (qos == 2 || dup) {
       if ((before & is_stale) != 0) revive(id);
       count(id);
-      if (unacknowledged_ > receive_maximum) return Arriving::too_many;
+      if (unacknowledged() > receive_maximum) return Arriving::too_many;
       return (before & is_held) != 0 ? Arriving::acknowledge : Arriving::drop;
     }
   }
-  if (unacknowledged_ >= receive_maximum) return Arriving::too_many;
+  if (unacknowledged() >= receive_maximum) return Arriving::too_many;
   if (!make_room(id)) return Arriving::no_memory;
   serial = ++last_serial_;
   if (!arrivals_.push({serial, id, qos, 0, false, false, false})) return Arriving::no_memory;
@@ -103,7 +101,8 @@ void Inbound::pop() {
     known_[arrival.id] = static_cast<std::uint8_t>((known_[arrival.id] & counts) | is_held | qos_2);
     ++held_count_;
   } else {
-    forget(arrival.id);
+    known_[arrival.id] = 0;
+    if (!arrival.stale) give_back();
   }
   if (++head_ == arrivals_.size()) {
     arrivals_.clear();
@@ -123,19 +122,24 @@ bool Inbound::hold_identifier(std::uint16_t id) {
   return true;
 }
 
+// PUBREL, which is answered whether the identifier is known or not: the PUBCOMP of an earlier connection may have been
+// lost.
 void Inbound::release(std::uint16_t id) {
+  give_back();
   if (!held(id)) return;
-  forget(id);
+  known_[id] = 0;
   --held_count_;
 }
 
 void Inbound::forget_earlier(std::uint16_t id) {
-  if (held(id) && (known(id) & counts) == 0) release(id);
+  if (!held(id) || (known(id) & counts) != 0) return;
+  known_[id] = 0;
+  --held_count_;
 }
 
 void Inbound::forget_last() {
   if (head_ == arrivals_.size()) return;
-  forget(arrivals_.back().id);
+  known_[arrivals_.back().id] = 0;
   arrivals_.truncate(arrivals_.size() - 1);
 }
 

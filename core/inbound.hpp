@@ -61,7 +61,7 @@ class Inbound {
   void session_lost();
 
   // Messages and held identifiers that count against our Receive Maximum.
-  std::uint32_t unacknowledged() const { return unacknowledged_; }
+  std::uint32_t unacknowledged() const { return unacknowledged_ > 0 ? static_cast<std::uint32_t>(unacknowledged_) : 0; }
   bool any() const { return held_count_ > 0 || head_ < arrivals_.size(); }
 
  private:
@@ -73,13 +73,13 @@ class Inbound {
   bool make_room(std::uint16_t id);
   void revive(std::uint16_t id);
   void count(std::uint16_t id);
-  void forget(std::uint16_t id);
+  void give_back();
 
   Buffer<Arrival> arrivals_;  // from head_ on
   std::uint32_t head_ = 0;
   Buffer<std::uint8_t> known_;  // by packet identifier; grows with those in use
   std::uint32_t last_serial_ = 0;
-  std::uint32_t unacknowledged_ = 0;
+  std::int32_t unacknowledged_ = 0;  // may be below 0, see give_back()
   std::uint32_t held_count_ = 0;
 };
 

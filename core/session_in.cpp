@@ -317,11 +317,12 @@ void Session::receive_acknowledgement(const FixedHeader& header, Bytes body) {
 
 void Session::receive_pubrel(const Acknowledgement& packet) {
   if (inbound_.waiting(packet.id)) return violate(Fault::acknowledgement_kind);
-  if (!inbound_.held(packet.id)) {
+  const bool held = inbound_.held(packet.id);
+  inbound_.release(packet.id);
+  if (!held) {
     const auto unknown = static_cast<std::uint8_t>(Reason::packet_identifier_not_found);
     return answer(PacketType::pubcomp, packet.id, unknown, serial_);
   }
-  inbound_.release(packet.id);
   // The release is kept before PUBCOMP goes out: the server may use the identifier for another message from then on.
   answer(PacketType::pubcomp, packet.id, 0, forget(Kept::inbound, packet.id));
 }
