@@ -30,10 +30,12 @@ std::uint32_t Session::forget(Kept kind, std::uint32_t key) {
   return serial_;
 }
 
+// The message first: should the host die between the two, a message that seems not to be released would be published
+// a second time.
 void Session::forget_message(const Outgoing& entry) {
   if (entry.id == 0 || !durable()) return;
-  if (entry.stage == Stage::pubcomp) forget(Kept::released, entry.id);
   forget(Kept::message, entry.id);
+  if (entry.stage == Stage::pubcomp) forget(Kept::released, entry.id);
 }
 
 void Session::flush_changes() {
@@ -103,8 +105,12 @@ Error Session::restore(Kept kind, std::uint32_t key, Bytes bytes, std::uint32_t 
       return inbound_.hold_identifier(id) ? Error::none : Error::out_of_memory;
     case Kept::released: {
       Outgoing* const entry = ids_.find(id);
-      if (entry == nullptr || entry->qos() != 2 || key != id) return Error::store_corrupt;
-      entry->stage = Stage::pubcomp;
+      if (key == 0 || key != id || (entry != nullptr && entry->qos() != 2)) return Error::store_corrupt;
+      if (entry != nullptr) {
+        entry->stage = Stage::pubcomp;
+      } else {
+        forget(Kept::released, id);  // what remains of a message that is forgotten
+      }
       return Error::none;
     }
     case Kept::message:

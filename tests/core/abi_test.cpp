@@ -330,6 +330,20 @@ TEST_CASE("abi: acknowledgements of messages that there are not") {
   CHECK(host.sent().empty());
 }
 
+TEST_CASE("abi: an acknowledgement by hand bears a reason code of PUBACK") {
+  AbiHost host;
+  host.connect(5);
+  host.receive("32 06 00 01 61 00 09 00");
+  tarta_hold(host, 1);
+  for (const std::uint32_t reason : {0x01U, 0x04U, 0x92U, 0xFFU, 0x100U, 0x180U}) {
+    CAPTURE(reason);
+    CHECK(error(tarta_acknowledge(host, 1, reason)) == Error::invalid_argument);
+  }
+  CHECK(host.sent().empty());
+  CHECK(error(tarta_acknowledge(host, 1, 0x87)) == Error::none);
+  CHECK(host.sent() == "40 03 00 09 87");
+}
+
 TEST_CASE("abi: reason codes that the packet may not bear") {
   AbiHost host;
   host.connect(5);
@@ -463,7 +477,8 @@ TEST_CASE("abi: a store's records are checked before they are believed") {
   CHECK(restore(2, "01 05 00 00 00 00 00 01 00 00 00 00 61") == Error::none);
   CHECK(error(tarta_restore(host, 2, 2, 0, 0)) == Error::none);           // released
   CHECK(error(tarta_restore(host, 2, 1, 0, 0)) == Error::store_corrupt);  // QoS 1
-  CHECK(error(tarta_restore(host, 2, 9, 0, 0)) == Error::store_corrupt);
+  CHECK(error(tarta_restore(host, 2, 9, 0, 0)) == Error::none);           // what remains of a message that is over
+  CHECK(error(tarta_restore(host, 2, 0, 0, 0)) == Error::store_corrupt);
   CHECK(error(tarta_restore(host, 3, 7, 0, 0)) == Error::none);  // inbound
   CHECK(error(tarta_restore(host, 3, 0, 0, 0)) == Error::store_corrupt);
   CHECK(error(tarta_restore(host, 3, 65'536, 0, 0)) == Error::store_corrupt);

@@ -38,7 +38,8 @@ class Server {
   }
 
   void take(const Packet& packet, std::deque<Packet>& line) {
-    const auto at = std::find_if(under_way_.begin(), under_way_.end(), [&](const Message& one) { return one.id == packet.id; });
+    const auto at =
+        std::find_if(under_way_.begin(), under_way_.end(), [&](const Message& one) { return one.id == packet.id; });
     REQUIRE(at != under_way_.end());
     if (packet.type == PacketType::pubrec) {
       at->released = true;

@@ -113,10 +113,9 @@ void LawfulServer::connect(Bytes body) {
 void LawfulServer::published(const FixedHeader& header, Bytes body) {
   Publish packet;
   REQUIRE(decode(body, header, version_, Sender::client, packet) == Fault::none);
-  if (packet.qos == 1) send_identifier(0x40, packet.id);
-  if (packet.qos < 2) return;
-  received_.insert(packet.id);
-  send_identifier(0x50, packet.id);
+  const bool fresh = packet.qos < 2 || received_.insert(packet.id).second;
+  if (fresh && packet.payload.size() <= 20) ++arrived_[std::string{as_text(packet.payload)}];
+  if (packet.qos > 0) send_identifier(packet.qos == 1 ? 0x40 : 0x50, packet.id);
 }
 
 // A SUBSCRIBE or UNSUBSCRIBE: a code for each filter.
@@ -146,6 +145,7 @@ void LawfulServer::acknowledged(const FixedHeader& header, Bytes body) {
     return send_identifier(0x62, id);
   }
   CHECK(message.qos == (header.type == PacketType::puback ? 1 : 2));
+  acknowledged_numbers_.insert(message.number);
   under_way_.erase(known);
   std::erase(order_, id);
 }

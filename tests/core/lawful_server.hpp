@@ -33,7 +33,14 @@ class LawfulServer {
   // Bytes for the client, which it takes away.
   std::vector<std::uint8_t>& output() { return output_; }
 
+  // How often each payload of up to 20 bytes has arrived; a QoS 2 message that is sent again arrives once.
+  const std::map<std::string, int>& arrived() const { return arrived_; }
+
+  // The numbers of its own QoS 1 and 2 messages whose exchange is over.
+  const std::set<std::uint32_t>& acknowledged_numbers() const { return acknowledged_numbers_; }
+
   bool connected() const { return connected_; }
+  bool idle() const { return order_.empty() && output_.empty(); }
   Version version() const { return version_; }
 
  private:
@@ -63,6 +70,8 @@ class LawfulServer {
   std::map<std::uint16_t, Message> under_way_;
   std::vector<std::uint16_t> order_;  // of what is under way
   std::set<std::uint16_t> received_;  // QoS 2 identifiers of the client
+  std::map<std::string, int> arrived_;
+  std::set<std::uint32_t> acknowledged_numbers_;
   std::map<std::uint16_t, std::string> aliases_;
   std::uint16_t last_id_ = 0;
   std::uint32_t last_number_ = 0;

@@ -23,8 +23,8 @@ namespace {
 
 // Where to cut: everywhere, but in a long packet only near its ends and now and then in between.
 std::vector<std::size_t> cuts(std::size_t length) {
-  constexpr std::size_t near = 64;
-  const std::size_t stride = length > 2'000 ? length / 40 : 1;
+  const std::size_t near = length > 100'000 ? 8 : 64;
+  const std::size_t stride = length > 2'000 ? length / 20 : 1;
   std::vector<std::size_t> all;
   for (std::size_t cut = 0; cut < length; ++cut) {
     if (cut < near || length - cut <= near || cut % stride == 0) all.push_back(cut);
@@ -186,6 +186,24 @@ TEST_CASE("vectors: encoded again, a canonical packet has the same bytes, anothe
     const Found found = receiver.look(again);
     REQUIRE(found.size == again.size());
     CHECK(tarta::described(found.words, again) == vector.packet);
+  });
+}
+
+TEST_CASE("vectors: the head of a PUBLISH can be told as soon as it is there, without its payload") {
+  for_each_vector([](const Vector& vector, const Receiver& receiver) {
+    if (vector.fault != Fault::none || vector.bytes[0] >> 4 != static_cast<unsigned>(tarta::PacketType::publish))
+      return;
+    tarta::FixedHeader header;
+    tarta::decode_header(vector.bytes, receiver.version, receiver.from, receiver.maximum_packet_size, header);
+    const Bytes body = body_of(vector);
+    tarta::Publish packet;
+    REQUIRE(tarta::decode(body, header, receiver.version, receiver.from, packet) == Fault::none);
+    const std::size_t head = body.size() - packet.payload.size();
+    for (const std::size_t cut : cuts(body.size() + 1)) {
+      CAPTURE(cut);
+      const ExactBytes first{body.first(cut)};
+      REQUIRE(tarta::publish_head_size(first, header, receiver.version) == (cut < head ? 0 : head));
+    }
   });
 }
 
