@@ -131,10 +131,11 @@ void Inbound::release(std::uint16_t id) {
   --held_count_;
 }
 
-void Inbound::forget_earlier(std::uint16_t id) {
-  if (!held(id) || (known(id) & counts) != 0) return;
+bool Inbound::forget_earlier(std::uint16_t id) {
+  if (!held(id) || (known(id) & counts) != 0) return false;
   known_[id] = 0;
   --held_count_;
+  return true;
 }
 
 void Inbound::forget_last() {

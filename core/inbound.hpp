@@ -50,9 +50,8 @@ class Inbound {
   bool hold_identifier(std::uint16_t id);  // false without memory
   void release(std::uint16_t id);
 
-  // 3.1 does not tell whether the server has lost its session: what comes without DUP under an identifier that is held
-  // from an earlier connection is a new message.
-  void forget_earlier(std::uint16_t id);
+  // A new message comes under an identifier that is held from an earlier connection. False: it is not held from there.
+  bool forget_earlier(std::uint16_t id);
 
   // The message that arrived last is not complete and will not be.
   void forget_last();

@@ -23,6 +23,7 @@ struct Outgoing {
   std::uint32_t properties_size;
   std::uint16_t id;  // packet identifier; 0: QoS 0
   std::uint16_t topic_size;
+  std::uint16_t topic_number;  // of the host, when it was published
   Stage stage;
   std::uint8_t flags;      // RETAIN 1, QoS << 1
   bool sent : 1;           // on this or an earlier connection

@@ -62,7 +62,7 @@ bool allowed(BytesOption option, Bytes value) {
 
 Error Options::set(NumberOption option, std::uint32_t value) {
   if (option >= NumberOption::count || !allowed(option, value)) return Error::invalid_argument;
-  numbers_[static_cast<std::size_t>(option)] = value;
+  numbers_.values[static_cast<std::size_t>(option)] = value;
   return Error::none;
 }
 

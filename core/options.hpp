@@ -24,9 +24,23 @@ enum class BytesOption : std::uint8_t {
   count,
 };
 
+// The options that are numbers, at first their defaults.
+struct Numbers {
+  std::uint32_t values[static_cast<std::size_t>(NumberOption::count)] = {
+#define TARTA_NUMBER(name, camel, initial, meaning) initial,
+#define TARTA_BYTES(name, camel, meaning)
+#include "option.def"
+#undef TARTA_NUMBER
+#undef TARTA_BYTES
+  };
+
+  std::uint32_t operator[](NumberOption option) const { return values[static_cast<std::size_t>(option)]; }
+};
+
 class Options {
  public:
-  std::uint32_t operator[](NumberOption option) const { return numbers_[static_cast<std::size_t>(option)]; }
+  const Numbers& numbers() const { return numbers_; }
+  std::uint32_t operator[](NumberOption option) const { return numbers_[option]; }
   Bytes operator[](BytesOption option) const { return bytes_[static_cast<std::size_t>(option)]; }
   bool has(BytesOption option) const { return (present_ >> static_cast<unsigned>(option) & 1U) != 0; }
 
@@ -36,13 +50,7 @@ class Options {
   void clear(BytesOption option);
 
  private:
-  std::uint32_t numbers_[static_cast<std::size_t>(NumberOption::count)] = {
-#define TARTA_NUMBER(name, camel, initial, meaning) initial,
-#define TARTA_BYTES(name, camel, meaning)
-#include "option.def"
-#undef TARTA_NUMBER
-#undef TARTA_BYTES
-  };
+  Numbers numbers_;
   Buffer<std::uint8_t> bytes_[static_cast<std::size_t>(BytesOption::count)];
   std::uint32_t present_ = 0;
 };

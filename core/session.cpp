@@ -43,6 +43,8 @@ Error Session::transport_opened(unsigned server, Now now) {
   now_ = now;
   records_.clear();
   output_.clear();
+  watch_session();
+  in_force_ = options_.numbers();
   server_ = server & 15U;
   version_ = choose_version();
   fall_back_ = false;
@@ -81,10 +83,10 @@ Bytes Session::make_connect_properties() {
     Writer writer{at};
     write_property(writer, property, options_[option]);
   };
-  number(Property::session_expiry_interval, options_[NumberOption::session_expiry_interval], 0);
-  number(Property::receive_maximum, options_[NumberOption::receive_maximum], 65'535);
-  number(Property::maximum_packet_size, options_[NumberOption::maximum_packet_size], 5 + variable_maximum);
-  number(Property::topic_alias_maximum, options_[NumberOption::topic_alias_maximum], 0);
+  number(Property::session_expiry_interval, in_force_[NumberOption::session_expiry_interval], 0);
+  number(Property::receive_maximum, in_force_[NumberOption::receive_maximum], 65'535);
+  number(Property::maximum_packet_size, in_force_[NumberOption::maximum_packet_size], 5 + variable_maximum);
+  number(Property::topic_alias_maximum, in_force_[NumberOption::topic_alias_maximum], 0);
   bytes(Property::authentication_method, BytesOption::authentication_method);
   bytes(Property::authentication_data, BytesOption::authentication_data);
   connect_properties_.append(options_[BytesOption::connect_properties]);
@@ -93,14 +95,14 @@ Bytes Session::make_connect_properties() {
 
 Error Session::write_connect() {
   // A session that goes on is never started clean (5.0 §3.1.2.4); 3.1.1 has one flag for this connection and the next.
-  const bool asked = options_[NumberOption::clean_start] != 0;
+  const bool asked = in_force_[NumberOption::clean_start] != 0;
   clean_start_ = start_clean_ || (asked && !(have_session_ && version_ == Version::v5));
   start_clean_ = false;
 
   Connect packet;
   packet.version = version_;
   packet.clean_start = clean_start_;
-  packet.keepalive = static_cast<std::uint16_t>(options_[NumberOption::keepalive]);
+  packet.keepalive = static_cast<std::uint16_t>(in_force_[NumberOption::keepalive]);
   packet.client_id = as_text(client_id_);
   packet.has_username = options_.has(BytesOption::username);
   packet.username = as_text(options_[BytesOption::username]);
@@ -108,13 +110,17 @@ Error Session::write_connect() {
   packet.password = options_[BytesOption::password];
   packet.has_will = options_.has(BytesOption::will_topic);
   if (packet.has_will) {
-    packet.will.qos = static_cast<std::uint8_t>(options_[NumberOption::will_qos]);
-    packet.will.retain = options_[NumberOption::will_retain] != 0;
+    packet.will.qos = static_cast<std::uint8_t>(in_force_[NumberOption::will_qos]);
+    packet.will.retain = in_force_[NumberOption::will_retain] != 0;
     packet.will.topic = as_text(options_[BytesOption::will_topic]);
     packet.will.payload = options_[BytesOption::will_payload];
     packet.will.properties.check(options_[BytesOption::will_properties], packet_set::WILL);
   }
+  has_method_ = options_.has(BytesOption::authentication_method);
+  method_.clear();
+  method_.append(options_[BytesOption::authentication_method]);
   const Fault fault = packet.properties.check(make_connect_properties(), packet_set::CONNECT);
+  problem_information_ = packet.properties.number(Property::request_problem_information, 1) != 0;
   const bool password_alone = version_ != Version::v5 && packet.has_password && !packet.has_username;
   if (fault != Fault::none || password_alone) return Error::invalid_argument;
 
@@ -128,7 +134,7 @@ Error Session::write_connect() {
 // The server does not speak 5.0, or closed without a word: once more, at once, in 3.1.1. Says whether that is to be
 // done.
 bool Session::downgrade() {
-  if (options_[NumberOption::version] != 0 || version_ != Version::v5 || pinned_) return false;
+  if (in_force_[NumberOption::version] != 0 || version_ != Version::v5 || pinned_) return false;
   fall_back_ = true;
   return true;
 }
@@ -143,15 +149,21 @@ Error Session::apply_limits(const Connack& packet) {
   limits_.shared = said.number(Property::shared_subscription_available, 1) != 0;
   limits_.subscription_identifiers =
       version_ == Version::v5 && said.number(Property::subscription_identifier_available, 1) != 0;
-  limits_.keepalive = said.number(Property::server_keep_alive, options_[NumberOption::keepalive]);
+  limits_.keepalive = said.number(Property::server_keep_alive, in_force_[NumberOption::keepalive]);
   quota_ = static_cast<std::int32_t>(limits_.receive_maximum);
+  aliases_out_.begin(version_ == Version::v5 ? said.number(Property::topic_alias_maximum, 0) : 0);
+  session_expiry_ = no_expiry;
+  if (version_ == Version::v5) {
+    session_expiry_ = said.number(Property::session_expiry_interval, in_force_[NumberOption::session_expiry_interval]);
+  }
+  session_ends_ = 0;
   if (said.has(Property::assigned_client_identifier)) {
     client_id_.clear();
     if (!client_id_.append(said.bytes(Property::assigned_client_identifier))) return Error::out_of_memory;
-    client_kept_ = false;
+    client_kept_ = Version{};
   }
-  if (!client_kept_) keep(Kept::client, 0);
-  client_kept_ = true;
+  if (client_kept_ != version_) keep(Kept::client, 0);
+  client_kept_ = version_;
   return Error::none;
 }
 
@@ -161,7 +173,7 @@ void Session::connected(const Connack& packet) {
   if (packet.session_present && clean_start_) return violate(Fault::session_unexpected);
   if (packet.session_present && !have_session_ && !unanswered_) {
     // The server holds a session that we have no state of (5.0 §3.2.2.1.1); 3.1.1 leaves that to us.
-    const std::uint32_t policy = options_[NumberOption::broker_session];
+    const std::uint32_t policy = in_force_[NumberOption::broker_session];
     if (policy == 0 && version_ == Version::v5) return violate(Fault::session_unexpected);
     if (policy == 2) {
       start_clean_ = true;
@@ -184,16 +196,27 @@ void Session::connected(const Connack& packet) {
 void Session::resume(bool session_present) {
   if (session_present) {
     replay_ = inflight_.first();
-  } else if (have_session_) {
-    lose_session();
-    resubscribe();
+    return;
   }
+  if (have_session_) lose_session();
+  resubscribe();
 }
 
-// The server has forgotten what was in flight (5.0 §3.2.2.1.1): what may be sent again goes to the head of the queue as
-// a new message, what may have arrived already is reported.
+// Session Expiry Interval has passed without a connection: the server has deleted its session, so the client drops its
+// own (5.0 §3.1.2.11.2). It is counted from the first moment that is known to be after the end of the connection.
+void Session::watch_session() {
+  if (phase_ != Phase::closed || !have_session_ || session_expiry_ == no_expiry) return;
+  if (session_ends_ == 0) session_ends_ = now_.wall + session_expiry_ * 1000.0;
+  if (now_.wall < session_ends_) return;
+  lose_session();
+  have_session_ = pinned_ = unanswered_ = false;
+  start_clean_ = true;
+}
+
+// The session is gone, and with it what was in flight (5.0 §3.2.2.1.1): what may be sent again goes to the head of the
+// queue as a new message, what may have arrived already is reported.
 void Session::lose_session() {
-  const std::uint32_t policy = options_[NumberOption::on_session_lost];
+  const std::uint32_t policy = in_force_[NumberOption::on_session_lost];
   std::uint32_t in_doubt = 0;
   while (Outgoing* const entry = inflight_.last()) {
     const bool again = policy == 2 || (policy == 0 && entry->qos() == 1);
@@ -240,7 +263,15 @@ void Session::end(Error error, std::uint8_t reason, Fault fault, unsigned flags,
   const bool silent = error == Error::connection_lost || error == Error::connect_timeout;
   if (phase_ == Phase::connecting && silent && !clean_start_) unanswered_ = true;
   connection_over();
-  if ((flags & closed_final) != 0) settle_all(error);
+  if ((flags & closed_final) == 0) return;
+  session_expiry_ = no_expiry;  // nobody waits for its end
+  settle_all(error);
+}
+
+// The server has said nothing. Where it never has, it may not know 5.0.
+void Session::end_silently(Error error) {
+  const bool again = phase_ == Phase::connecting && !heard_ && proven_[server_] == 0 && downgrade();
+  end(error, 0, Fault::none, again ? closed_again : 0U);
 }
 
 // The server broke the protocol: DISCONNECT says how (5.0 §4.13), and nothing more of its bytes is looked at.
@@ -263,7 +294,7 @@ void Session::connection_over() {
   skipping_arrival_ = false;
   inbound_.connection_lost();
   for (Outgoing* entry = inflight_.first(); entry != nullptr; entry = entry->next) entry->charged = false;
-  watched_stage_ = Stage::none;
+  watched_message_ = watched_request_ = {};
   answers_.clear();
   answers_done_ = 0;
   replay_ = nullptr;
@@ -307,12 +338,9 @@ void Session::transport_closed(Now now) {
   now_ = now;
   records_.clear();
   has_more_ = false;
-  if (phase_ == Phase::connecting && !heard_ && downgrade()) {
-    end(Error::connection_lost, 0, Fault::none, closed_again);
-  } else if (phase_ == Phase::connecting || phase_ == Phase::online) {
-    end(Error::connection_lost, 0, Fault::none, 0);
-  }
+  if (phase_ == Phase::connecting || phase_ == Phase::online) end_silently(Error::connection_lost);
   output_.clear();
+  watch_session();
   find_deadline();
 }
 
@@ -328,12 +356,14 @@ void Session::sent() {
 // --- time ------------------------------------------------------------------------------------------------------------
 
 void Session::tick(Now now) {
+  // The time that only the wall clock has seen: the machine has slept, or its clock was set.
+  const double slept = (now.wall - now_.wall) - (now.monotonic - now_.monotonic);
   now_ = now;
   records_.clear();
-  has_more_ = false;
   stamp();
   expire();
-  if (!disconnecting_) check_times();
+  watch_session();
+  if (!disconnecting_) check_times(slept);
   acknowledge_arrivals();
   flush_changes();
   pump();
@@ -358,22 +388,24 @@ void Session::tick(Now now) {
   find_deadline();
 }
 
-void Session::check_times() {
+void Session::check_times(double slept) {
   if (phase_ == Phase::connecting) {
-    const double timeout = options_[NumberOption::connect_timeout];
-    if (timeout > 0 && now_.monotonic - connect_started_ >= timeout) end(Error::connect_timeout, 0, Fault::none, 0);
+    const double timeout = in_force_[NumberOption::connect_timeout];
+    if (timeout > 0 && now_.monotonic - connect_started_ >= timeout) end_silently(Error::connect_timeout);
   }
-  if (phase_ == Phase::online) keep_alive();
+  if (phase_ == Phase::online) keep_alive(slept);
 }
 
 // A ping is due when nothing was sent for the interval, as the protocol asks (5.0 §3.1.2.10), and also when nothing was
 // received: a busy publisher on a dead line would never notice.
 double Session::ping_due() const {
-  const double interval = limits_.keepalive * (options_[NumberOption::ping_early] != 0 ? 500.0 : 1000.0);
+  const double interval = limits_.keepalive * (in_force_[NumberOption::ping_early] != 0 ? 500.0 : 1000.0);
   return (ping_outstanding_ ? last_sent_ : std::min(last_sent_, last_received_)) + interval;
 }
 
-void Session::keep_alive() {
+void Session::keep_alive(double slept) {
+  constexpr double asleep = 2'000;  // ms; clocks that drift apart, or are adjusted, do so by less
+  constexpr double soon = 5'000;    // what a line that has slept is given to show that it is alive
   if (received_) last_received_ = now_.monotonic;
   const double grace = limits_.keepalive * 500.0;
   if (received_ && ping_outstanding_) ping_deadline_ = now_.monotonic + grace;  // slow, but alive
@@ -382,29 +414,32 @@ void Session::keep_alive() {
   if (ping_outstanding_ && now_.monotonic >= ping_deadline_) {
     return end(Error::keepalive_timeout, 0, Fault::none, 0);
   }
-  if (now_.monotonic < ping_due()) return;
+  const bool awoken = slept >= asleep;
+  if (now_.monotonic < ping_due() && !awoken) return;
   if (std::uint8_t* const at = output_.extend(2)) {
     Writer writer{at};
     encode_empty(writer, PacketType::pingreq);
   }
-  if (!ping_outstanding_) ping_deadline_ = now_.monotonic + grace;
+  if (!ping_outstanding_ || awoken) ping_deadline_ = now_.monotonic + (awoken ? std::min(grace, soon) : grace);
   ping_outstanding_ = true;
 }
 
-// The oldest message in flight is watched: when it stays the oldest for too long, its acknowledgement is overdue.
+// The oldest message in flight and the oldest SUBSCRIBE or UNSUBSCRIBE are watched: when one stays the oldest for too
+// long, its acknowledgement is overdue.
 void Session::watch_acknowledgements() {
-  const double timeout = options_[NumberOption::ack_timeout];
+  const double timeout = in_force_[NumberOption::ack_timeout];
   if (timeout == 0) return;
-  const Outgoing* const oldest = inflight_.first();
-  const std::uint32_t serial = oldest != nullptr ? oldest->serial : 0;
-  const Stage stage = oldest != nullptr ? oldest->stage : Stage::none;
-  if (serial != watched_ || stage != watched_stage_) {
-    watched_ = serial;
-    watched_stage_ = stage;
-    watched_since_ = now_.monotonic;
-  } else if (oldest != nullptr && now_.monotonic - watched_since_ >= timeout) {
-    end(Error::ack_timeout, 0, Fault::none, 0);
-  }
+  bool overdue = false;
+  const auto look = [&](Watch& watch, const Outgoing* oldest) {
+    const bool waits = oldest != nullptr && oldest->sent;
+    const std::uint16_t id = waits ? oldest->id : std::uint16_t{0};
+    const Stage stage = waits ? oldest->stage : Stage::none;
+    if (id != watch.id || stage != watch.stage) watch = {now_.monotonic, id, stage};
+    overdue = overdue || (waits && now_.monotonic - watch.since >= timeout);
+  };
+  look(watched_message_, inflight_.first());
+  look(watched_request_, requests_.first());
+  if (overdue) end(Error::ack_timeout, 0, Fault::none, 0);
 }
 
 void Session::expire() {
@@ -435,15 +470,18 @@ void Session::find_deadline() {
   deadline_ = never;
   const auto at = [&](double time) { deadline_ = std::min(deadline_, time); };
   if (phase_ == Phase::connecting) {
-    if (const double timeout = options_[NumberOption::connect_timeout]; timeout > 0) at(connect_started_ + timeout);
+    if (const double timeout = in_force_[NumberOption::connect_timeout]; timeout > 0) at(connect_started_ + timeout);
   }
   if (phase_ == Phase::online) {
     if (limits_.keepalive > 0) at(ping_outstanding_ ? std::min(ping_deadline_, ping_due()) : ping_due());
-    if (const double timeout = options_[NumberOption::ack_timeout]; timeout > 0 && !inflight_.empty()) {
-      at(watched_since_ + timeout);
+    if (const double timeout = in_force_[NumberOption::ack_timeout]; timeout > 0) {
+      if (watched_message_.id != 0) at(watched_message_.since + timeout);
+      if (watched_request_.id != 0) at(watched_request_.since + timeout);
     }
   }
-  if (next_expiry_ != 0) at(now_.monotonic + (next_expiry_ * 1000 - now_.wall));
+  const auto at_wall = [&](double time) { at(now_.monotonic + (time - now_.wall)); };
+  if (next_expiry_ != 0) at_wall(next_expiry_ * 1000);
+  if (phase_ == Phase::closed && have_session_ && session_ends_ != 0) at_wall(session_ends_);
 }
 
 }  // namespace tarta

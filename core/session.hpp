@@ -116,6 +116,13 @@ class Session {
     std::uint8_t reason;
   };
 
+  // The oldest unacknowledged operation, and since when it is that.
+  struct Watch {
+    double since = 0;
+    std::uint16_t id = 0;  // 0: there is none
+    Stage stage = Stage::none;
+  };
+
   struct Failure {
     std::uint32_t operation;
     Error error;
@@ -143,13 +150,15 @@ class Session {
   Error apply_limits(const Connack& packet);
   void resume(bool session_present);
   void lose_session();
+  void watch_session();
   TARTA_COLD void end(Error error, std::uint8_t reason, Fault fault, unsigned flags, Place properties = {});
   TARTA_COLD void violate(Fault fault);
+  void end_silently(Error error);
   void connection_over();
   void settle_all(Error error);
   void take_out_requests();
-  void check_times();
-  void keep_alive();
+  void check_times(double slept);
+  void keep_alive(double slept);
   void watch_acknowledgements();
   void find_deadline();
   double ping_due() const;
@@ -173,6 +182,7 @@ class Session {
   TARTA_COLD void receive_disconnect(const FixedHeader& header, Bytes body);
   TARTA_COLD void receive_auth(const FixedHeader& header, Bytes body);
   Fault check_method(const Properties& properties) const;
+  Fault check_problem_information(const Properties& properties) const;
   Place place(Bytes bytes) const;
   Place place(const Properties& properties) const { return place(properties.raw()); }
 
@@ -182,6 +192,7 @@ class Session {
   Error make_room(std::uint8_t qos, std::uint32_t bytes);
   Outgoing* find_operation(std::uint32_t operation);
   PublishHead head_of(const Outgoing& entry) const;
+  void give_alias(PublishHead& head, std::uint32_t topic);
   void fail(std::uint32_t operation, Error error) { failures_.push({operation, error}); }
   void drop(OutgoingList& list, Outgoing* entry, Error error);
   void complete(Outgoing* entry, std::uint8_t reason, Place properties);
@@ -220,6 +231,7 @@ class Session {
   void forget_message(const Outgoing& entry);
   void flush_changes();
   void write_blob(const Change& change);
+  Error restore_client(Bytes bytes);
 
   Options options_;
   Phase phase_ = Phase::idle;
@@ -235,12 +247,16 @@ class Session {
   bool heard_ = false;            // something was received on this connection
   bool received_ = false;         // … since the last tick
   bool ping_outstanding_ = false;
-  bool client_kept_ = false;    // the store knows the client identifier
   bool disconnecting_ = false;  // disconnect() was called
   bool stuck_ = false;          // an acknowledgement is larger than what the server accepts
   bool queued_ = false;
   bool has_more_ = false;
+  bool has_method_ = false;          // CONNECT named an authentication method, …
+  bool problem_information_ = true;  // … and asked for Problem Information
+  Version client_kept_ = {};         // what the store knows of the client is of this version; 0: nothing
   std::uint64_t seed_;
+  Numbers in_force_;             // the options as they were when the connection was opened
+  Buffer<std::uint8_t> method_;  // of authentication
   Limits limits_;
   Buffer<std::uint8_t> client_id_;
   Buffer<std::uint8_t> connect_properties_;
@@ -252,11 +268,12 @@ class Session {
   double last_sent_ = 0;
   double last_received_ = 0;
   double ping_deadline_ = 0;
-  double watched_since_ = 0;
-  double next_expiry_ = 0;  // wall seconds; 0: none
+  double next_expiry_ = 0;   // wall seconds; 0: none
+  double session_ends_ = 0;  // wall ms; 0: not known yet
   double deadline_;
-  std::uint32_t watched_ = 0;  // serial and stage of the oldest unacknowledged message
-  Stage watched_stage_ = Stage::none;
+  std::uint32_t session_expiry_ = no_expiry;  // seconds after the end of a connection
+  Watch watched_message_;
+  Watch watched_request_;
 
   // Input: [tail of an unfinished packet][bytes of the message], decoded up to position_.
   Buffer<std::uint8_t> input_;
@@ -278,6 +295,7 @@ class Session {
   Inbound inbound_;
 
   Topics topics_out_;
+  OutboundAliases aliases_out_;
   PacketIds<Outgoing> ids_;
   OutgoingList requests_;       // SUBSCRIBE and UNSUBSCRIBE, sent or not
   OutgoingList inflight_;       // QoS 1 and 2, sent on this or an earlier connection, in order

@@ -102,7 +102,7 @@ bool Session::decode_next() {
   const Bytes rest{input_.data() + position_, filled_ - position_};
   FixedHeader header;
   const Fault fault =
-      decode_header(rest, version_, Sender::server, options_[NumberOption::maximum_packet_size], header);
+      decode_header(rest, version_, Sender::server, in_force_[NumberOption::maximum_packet_size], header);
   if (fault != Fault::none) return violate(fault), false;
   if (header.header_size == 0) return false;
   if (header.size() > rest.size()) return decode_large(header, rest, message_end_ - position_);
@@ -213,8 +213,12 @@ void Session::receive_publish(const FixedHeader& header, Bytes body, std::uint32
   std::uint32_t serial = 0;
   skipping_arrival_ = false;
   if (packet.qos > 0) {
-    if (version_ == Version::v3_1 && !packet.dup) inbound_.forget_earlier(packet.id);
-    const std::uint32_t most = options_[NumberOption::receive_maximum];
+    // What comes without DUP under an identifier held from an earlier connection is a new message of a server that has
+    // lost its session: 3.1 does not tell that, and at another QoS it is sure (the CONNACK that told it was lost).
+    const bool anew = !packet.dup && (version_ == Version::v3_1 || packet.qos == 1);
+    if (anew && inbound_.forget_earlier(packet.id)) forget(Kept::inbound, packet.id);
+    // Before 5.0 the server is not told of a limit.
+    const std::uint32_t most = version_ == Version::v5 ? in_force_[NumberOption::receive_maximum] : 65'535;
     switch (inbound_.arrive(packet.id, packet.qos, packet.dup, most, serial)) {
       case Inbound::Arriving::deliver:
         break;
@@ -239,7 +243,7 @@ void Session::receive_publish(const FixedHeader& header, Bytes body, std::uint32
 // The number of the packet's topic, by name or by alias; a new name is told to the host. None without memory.
 std::uint32_t Session::find_topic(const Publish& packet, Fault& fault) {
   const std::uint32_t alias = packet.properties.number(Property::topic_alias, 0);
-  if (alias > options_[NumberOption::topic_alias_maximum]) return fault = Fault::topic_alias_too_large, Interner::none;
+  if (alias > in_force_[NumberOption::topic_alias_maximum]) return fault = Fault::topic_alias_too_large, Interner::none;
   if (packet.topic.empty()) {
     const std::uint32_t topic = aliases_in_.find(alias);
     if (topic == InboundAliases::none) fault = Fault::topic_alias_unknown;
@@ -290,7 +294,9 @@ void Session::add_message(const FixedHeader& header, const Publish& packet, std:
 
 void Session::receive_acknowledgement(const FixedHeader& header, Bytes body) {
   Acknowledgement packet;
-  if (const Fault fault = decode(body, header, version_, packet); fault != Fault::none) return violate(fault);
+  Fault fault = decode(body, header, version_, packet);
+  if (fault == Fault::none) fault = check_problem_information(packet.properties);
+  if (fault != Fault::none) return violate(fault);
   if (packet.type == PacketType::pubrel) return receive_pubrel(packet);
   Outgoing* const entry = ids_.find(packet.id);
   if (entry == nullptr || !entry->sent) {
@@ -341,17 +347,23 @@ void Session::receive_disconnect(const FixedHeader& header, Bytes body) {
 // 5.0 §4.12: all packets of an exchange name the method of CONNECT, which AUTH and CONNACK may not leave out.
 Fault Session::check_method(const Properties& properties) const {
   const bool named = properties.has(Property::authentication_method);
-  if (!named && !options_.has(BytesOption::authentication_method)) return Fault::none;
-  const std::string_view ours = as_text(options_[BytesOption::authentication_method]);
-  return properties.text(Property::authentication_method) == ours ? Fault::none : Fault::authentication_method_changed;
+  if (!named && !has_method_) return Fault::none;
+  const bool same = properties.text(Property::authentication_method) == as_text(method_);
+  return same ? Fault::none : Fault::authentication_method_changed;
+}
+
+// 5.0 §3.1.2.11.7: a client that asked for none gets none but in PUBLISH, CONNACK and DISCONNECT.
+Fault Session::check_problem_information(const Properties& properties) const {
+  const bool given = properties.has(Property::reason_string) || properties.has(Property::user_property);
+  return given && !problem_information_ ? Fault::problem_information : Fault::none;
 }
 
 void Session::receive_auth(const FixedHeader& header, Bytes body) {
   Notice packet;
   Fault fault = decode(body, header, version_, Sender::server, packet);
-  if (fault == Fault::none && !options_.has(BytesOption::authentication_method))
-    fault = Fault::authentication_unexpected;
+  if (fault == Fault::none && !has_method_) fault = Fault::authentication_unexpected;
   if (fault == Fault::none) fault = check_method(packet.properties);
+  if (fault == Fault::none) fault = check_problem_information(packet.properties);
   if (fault != Fault::none) return violate(fault);
   const Place properties = place(packet.properties);
   records_.add(Event::auth, 0, packet.reason, properties.offset, properties.length);

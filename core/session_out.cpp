@@ -35,6 +35,7 @@ Error Session::define_topic(std::uint32_t number, std::string_view name) {
   std::memcpy(copy, name.data(), name.size());
   std::free(topics_out_[number].name);
   topics_out_[number] = {copy, size32(name.size())};
+  aliases_out_.forget(number);
   return Error::none;
 }
 
@@ -111,8 +112,12 @@ std::uint8_t* Session::publish(std::uint32_t operation, std::uint32_t topic, std
 
   const bool at_once = qos == 0 && online() && unsent_0_.empty() && unsent_.empty() && replay_ == nullptr;
   if (at_once) {
+    give_alias(head, topic);
     std::uint8_t* const at = output_.extend(encoded_size(head, version_));
-    if (at == nullptr) return error = Error::out_of_memory, nullptr;
+    if (at == nullptr) {
+      aliases_out_.forget(topic);
+      return error = Error::out_of_memory, nullptr;
+    }
     Writer writer{at};
     encode(writer, head, version_);
     return writer.position();
@@ -125,6 +130,7 @@ std::uint8_t* Session::publish(std::uint32_t operation, std::uint32_t topic, std
   if (entry == nullptr) return error = Error::out_of_memory, nullptr;
   entry->operation = operation;
   entry->flags = flags;
+  entry->topic_number = static_cast<std::uint16_t>(topic);
   entry->fresh = true;
   entry->expires = head.expires ? (expiry == 0 ? 1 : expiry) : 0;
   Writer writer{entry->content()};
@@ -185,11 +191,10 @@ Error Session::authenticate(std::uint8_t reason, Bytes data) {
   const bool again = Reason{reason} == Reason::reauthenticate;
   const bool allowed = again ? online() : reason_allowed(reason, PacketType::auth) && reason != 0;
   const bool open = phase_ == Phase::connecting || phase_ == Phase::online;
-  if (!allowed || !open || data.size() > longest || version_ != Version::v5 ||
-      !options_.has(BytesOption::authentication_method)) {
+  if (!allowed || !open || data.size() > longest || version_ != Version::v5 || !has_method_) {
     return Error::invalid_argument;
   }
-  const Bytes method = options_[BytesOption::authentication_method];
+  const Bytes method = method_;
   Buffer<std::uint8_t> raw;
   std::uint32_t size = property_size(Property::authentication_method, method);
   if (!data.empty()) size += property_size(Property::authentication_data, data);
@@ -389,10 +394,25 @@ PublishHead Session::head_of(const Outgoing& entry) const {
   return head;
 }
 
+// An alias instead of the name, or beside it the first time (5.0 §3.3.2.3.4).
+void Session::give_alias(PublishHead& head, std::uint32_t topic) {
+  constexpr std::size_t shortest = 3;  // bytes of an alias: a shorter name has none
+  constexpr std::uint32_t longer = 4;  // … and with it the length of the properties may take a byte more
+  if (head.topic.size() < shortest || encoded_size(head, version_) + longer > limits_.maximum_packet_size) return;
+  const OutboundAliases::Alias alias = aliases_out_.use(topic);
+  head.alias = alias.number;
+  if (alias.known) head.topic = {};
+}
+
 void Session::send_publish(Outgoing& entry) {
-  const PublishHead head = head_of(entry);
+  PublishHead head = head_of(entry);
+  // What is sent again bears its name (5.0 §4.4), and so does what was published when the number stood for another.
+  const Topic* const topic = entry.topic_number < topics_out_.size() ? &topics_out_[entry.topic_number] : nullptr;
+  const bool same =
+      topic != nullptr && topic->name != nullptr && std::string_view{topic->name, topic->size} == head.topic;
+  if (same && !entry.sent) give_alias(head, entry.topic_number);
   std::uint8_t* const at = output_.extend(encoded_size(head, version_));
-  if (at == nullptr) return end(Error::out_of_memory, 0, Fault::none, 0);
+  if (at == nullptr) return end(Error::out_of_memory, 0, Fault::none, 0);  // its aliases end with the connection
   Writer writer{at};
   encode(writer, head, version_);
   writer.bytes(entry.payload());

@@ -12,6 +12,10 @@ namespace {
 constexpr std::uint8_t message_format = 1;
 constexpr std::uint32_t message_head = 1 + 1 + 4 + 2 + 4;
 
+// Of the client: format, version of the session; then the client identifier.
+constexpr std::uint8_t client_format = 1;
+constexpr std::uint32_t client_head = 1 + 1;
+
 }  // namespace
 
 bool Session::is_stored(std::uint32_t serial) const {
@@ -55,6 +59,8 @@ void Session::flush_changes() {
 
 void Session::write_blob(const Change& change) {
   if (change.kind == Kept::client) {
+    blobs_.push(client_format);
+    blobs_.push(static_cast<std::uint8_t>(version_));
     blobs_.append(client_id_);
     return;
   }
@@ -90,15 +96,25 @@ void Session::store_failed(std::uint32_t serial) {
   end(Error::store_failed, 0, Fault::none, closed_final);
 }
 
+// A session goes on in the version in which it began.
+Error Session::restore_client(Bytes bytes) {
+  if (bytes.size() < client_head || bytes[0] != client_format || bytes[1] < 3 || bytes[1] > 5) {
+    return Error::store_corrupt;
+  }
+  const Bytes id = bytes.subspan(client_head);
+  if (id.size() > 65'535 || check_utf8(id) != Utf8::valid) return Error::store_corrupt;
+  client_kept_ = version_ = static_cast<Version>(bytes[1]);
+  have_session_ = pinned_ = true;
+  client_id_.clear();
+  return client_id_.append(id) ? Error::none : Error::out_of_memory;
+}
+
 Error Session::restore(Kept kind, std::uint32_t key, Bytes bytes, std::uint32_t operation) {
   if (phase_ != Phase::idle) return Error::invalid_argument;
   const auto id = static_cast<std::uint16_t>(key);
   switch (kind) {
     case Kept::client:
-      if (bytes.size() > 65'535 || check_utf8(bytes) != Utf8::valid) return Error::store_corrupt;
-      client_id_.clear();
-      have_session_ = client_kept_ = true;
-      return client_id_.append(bytes) ? Error::none : Error::out_of_memory;
+      return restore_client(bytes);
     case Kept::inbound:
       if (key == 0 || key > PacketIds<Outgoing>::most) return Error::store_corrupt;
       have_session_ = true;

@@ -171,7 +171,9 @@ void Session::pump_requests() {
 
 void Session::receive_codes(const FixedHeader& header, Bytes body) {
   CodeList packet;
-  if (const Fault fault = decode(body, header, version_, packet); fault != Fault::none) return violate(fault);
+  Fault fault = decode(body, header, version_, packet);
+  if (fault == Fault::none) fault = check_problem_information(packet.properties);
+  if (fault != Fault::none) return violate(fault);
   Outgoing* const entry = ids_.find(packet.id);
   if (entry == nullptr || !entry->sent) return;
   if (effect_of(entry->stage, packet.type, 0) == Effect::wrong) return violate(Fault::acknowledgement_kind);

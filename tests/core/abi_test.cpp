@@ -319,6 +319,28 @@ TEST_CASE("abi: what records point to is there while they are walked") {
   CHECK(text_at(records[2].words[1], records[2].words[2]) == "second!");
 }
 
+TEST_CASE("abi: a tick amid a message that takes several rounds loses nothing of it") {
+  AbiHost host;
+  host.connect(4);
+  std::vector<std::uint8_t> message;
+  constexpr std::uint32_t packets = 10'000;
+  for (std::uint32_t i = 0; i < packets; ++i) message.insert(message.end(), {0x30, 0x03, 0x00, 0x01, 'a'});
+  constexpr auto kind = static_cast<std::uint32_t>(tarta::Event::message);
+  std::uint32_t found = 0;
+  const auto count = [&] {
+    for (const Record& record : host.records()) found += record.kind == kind ? 1U : 0U;
+  };
+  std::uint32_t result = host.receive(message);
+  REQUIRE((result & TARTA_MORE) != 0);
+  while ((result & TARTA_MORE) != 0) {
+    count();
+    tarta_tick(host, 1, 1);
+    result = tarta_more(host);
+  }
+  count();
+  CHECK(found == packets);
+}
+
 TEST_CASE("abi: acknowledgements of messages that there are not") {
   AbiHost host;
   host.connect(5);
@@ -346,8 +368,8 @@ TEST_CASE("abi: an acknowledgement by hand bears a reason code of PUBACK") {
 
 TEST_CASE("abi: reason codes that the packet may not bear") {
   AbiHost host;
-  host.connect(5);
   tarta_set_bytes(host, number(BytesOption::authentication_method), host.put("m"));
+  REQUIRE(tarta_transport_opened(host, 0, 0, 0) == 0);
   CHECK(error(tarta_authenticate(host, 0x18, 0)) == Error::none);
   for (const std::uint32_t reason : {0x00U, 0x01U, 0x80U, 0x118U, 0xFFFF'FF18U}) {
     CAPTURE(reason);
@@ -450,6 +472,18 @@ TEST_CASE("abi: more words than a buffer takes come in several calls") {
   CHECK(messages == count);
   CHECK(calls > 1);
   CHECK(host.status().consumed == message.size());
+}
+
+TEST_CASE("abi: what a crash has left of a message that is over is forgotten") {
+  AbiHost host;
+  tarta_set_number(host, number(NumberOption::durable), 1);
+  REQUIRE(error(tarta_restore(host, 2, 9, 0, 0)) == Error::none);  // its release, without the message
+  tarta_tick(host, 0, 0);
+  const std::vector<Record> records = host.records();
+  REQUIRE(records.size() == 1);
+  CHECK(records[0].kind == static_cast<std::uint32_t>(tarta::Event::forget));
+  CHECK(records[0].words[1] == 2);
+  CHECK(records[0].words[2] == 9);
 }
 
 TEST_CASE("abi: a store's records are checked before they are believed") {

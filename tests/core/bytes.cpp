@@ -40,7 +40,8 @@ std::vector<std::uint8_t> from_hex(std::string_view text) {
     }
     bytes.insert(bytes.end(), count, byte);
     if (at == end) break;
-    if (*at++ != ' ') throw std::invalid_argument("not bytes: " + std::string{text});
+    if (*at != ' ' && *at != ',') throw std::invalid_argument("not bytes: " + std::string{text});
+    ++at;
   }
   return bytes;
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "bytes.hpp"
 #include "notation.hpp"
 
 using namespace tarta;
@@ -56,17 +57,23 @@ bool flag(const std::vector<std::string>& words, const std::string& name) {
 
 Script::Script() { create(); }
 
+void Script::set(const std::string& name, const std::string& value) {
+  constexpr std::string_view as_hex = "hex:";
+  tarta::Options& options = session_->options();
+  if (const auto at = number_options.find(name); at != number_options.end()) {
+    check(options.set(at->second, number(value)));
+  } else if (value.starts_with(as_hex)) {
+    check(options.set(bytes_options.at(name), tarta::from_hex(value.substr(as_hex.size()))));
+  } else {
+    check(options.set(bytes_options.at(name), as_bytes(value)));
+  }
+}
+
 void Script::create() {
   session_ = std::make_unique<Session>(1);
   const std::string id = "me";
   session_->options().set(BytesOption::client_id, as_bytes(id));
-  for (const auto& [name, value] : options_) {
-    if (const auto at = number_options.find(name); at != number_options.end()) {
-      check(session_->options().set(at->second, number(value)));
-    } else {
-      check(session_->options().set(bytes_options.at(name), as_bytes(value)));
-    }
-  }
+  for (const auto& [name, value] : options_) set(name, value);
   topics_.clear();
   matches_.clear();
   topic_numbers_.clear();
@@ -142,6 +149,8 @@ void Script::command(const Words& words) {
   if (verb == "option") {
     options_.emplace_back(word(1), word(2));
     create();
+  } else if (verb == "set") {
+    set(word(1), word(2));
   } else if (verb == "store") {
     keep_ = true;
     options_.emplace_back("durable", "1");
@@ -151,6 +160,7 @@ void Script::command(const Words& words) {
         error != Error::none) {
       return check(error);
     }
+    walk();
     // What is sent first tells the version that the connection speaks.
     const Bytes output = session_->output();
     version_ = static_cast<Version>(output[8] >= 3 && output[8] <= 5 ? output[8] : 3);
@@ -163,6 +173,8 @@ void Script::command(const Words& words) {
   } else if (verb == "at") {
     now_.wall += std::stod(word(1)) - now_.monotonic;
     now_.monotonic = std::stod(word(1));
+  } else if (verb == "sleep") {
+    now_.wall += std::stod(word(1));
   } else if (verb == "deadline") {
     log("= " +
         (session_->deadline() < 1e300 ? std::to_string(static_cast<std::int64_t>(session_->deadline())) : "none"));

@@ -28,6 +28,7 @@ class Script {
   using Words = std::vector<std::string>;
 
   void create();
+  void set(const std::string& name, const std::string& value);
   void restore();
   void command(const Words& words);
   void receive(const std::string& line);

@@ -43,6 +43,7 @@ export interface CoreExports {
 /** The fields of `tarta_status`, as indices of 32-bit words. */
 export const enum Status {
   records = 0,
+  recordWords = 1,
   output = 2,
   outputLength = 3,
   error = 4,

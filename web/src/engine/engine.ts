@@ -66,7 +66,7 @@ export class Engine<Match> {
     this.#over = undefined;
     this.#gathering = undefined;
     const error = this.#exports.transport_opened(this.#session, server, performance.now(), Date.now());
-    if (error === 0) this.#step(0);
+    if (error === 0) this.#step(this.memory.status(Status.recordWords));
     return error;
   }
 

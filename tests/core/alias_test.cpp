@@ -1,0 +1,101 @@
+// Which alias a topic gets, against a list that says it slowly; and names that change under their numbers.
+#include "alias.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <map>
+#include <vector>
+
+#include "abi_host.hpp"
+#include "random.hpp"
+
+using tarta::AbiHost;
+using tarta::OutboundAliases;
+
+TEST_CASE("aliases: the server knows what it was told, and the one not used for the longest time gives way") {
+  tarta::Random random{"aliases"};
+  for (int round = 0; round < 50; ++round) {
+    const std::uint32_t most = 1 + random.below(6);
+    const std::uint32_t topics = 1 + random.below(12);
+    OutboundAliases aliases;
+    aliases.begin(most);
+    std::map<std::uint16_t, std::uint32_t> told;  // alias -> topic, as the server has it
+    std::vector<std::uint32_t> used;              // the last one used is the last
+    for (int step = 0; step < 300; ++step) {
+      const std::uint32_t topic = random.below(topics);
+      const OutboundAliases::Alias alias = aliases.use(topic);
+      REQUIRE(alias.number >= 1);
+      REQUIRE(alias.number <= most);
+      const auto at = std::find(used.begin(), used.end(), topic);
+      REQUIRE(alias.known == (at != used.end()));
+      if (alias.known) {
+        REQUIRE(told.at(alias.number) == topic);
+        used.erase(at);
+      } else if (used.size() == most) {
+        REQUIRE(told.at(alias.number) == used.front());
+        used.erase(used.begin());
+      }
+      told[alias.number] = topic;
+      used.push_back(topic);
+    }
+  }
+}
+
+TEST_CASE("aliases: a topic that is forgotten is told again, under whatever alias") {
+  OutboundAliases aliases;
+  aliases.begin(2);
+  CHECK(aliases.use(7).number == 1);
+  aliases.forget(7);
+  aliases.forget(8);
+  CHECK_FALSE(aliases.use(7).known);
+  CHECK(aliases.use(7).known);
+  CHECK_FALSE(aliases.use(8).known);
+  CHECK(aliases.use(7).known);
+  CHECK(aliases.use(8).known);
+}
+
+TEST_CASE("aliases: there are none before a connection, nor where the server takes none") {
+  OutboundAliases aliases;
+  CHECK(aliases.use(1).number == 0);
+  aliases.begin(3);
+  CHECK(aliases.use(1).number == 1);
+  aliases.begin(0);
+  CHECK(aliases.use(1).number == 0);
+}
+
+TEST_CASE("aliases: as many as the server takes, and no more than serve a purpose") {
+  OutboundAliases aliases;
+  aliases.begin(65'535);
+  std::uint32_t largest = 0;
+  for (std::uint32_t topic = 0; topic < 5'000; ++topic) {
+    largest = std::max<std::uint32_t>(largest, aliases.use(topic).number);
+  }
+  CHECK(largest == 1'024);
+}
+
+TEST_CASE("aliases: a number that stands for another topic now is told with its new name") {
+  AbiHost host;
+  tarta_transport_opened(host, 0, 0, 0);
+  tarta_sent(host);
+  host.receive("20 06 00 00 03 22 00 0A");  // Topic Alias Maximum 10
+  tarta_tick(host, 0, 0);
+  host.sent();
+  const auto publish = [&](std::uint32_t flags) {
+    REQUIRE(tarta_publish(host, 1, 0, flags, 0, 0, 0xFFFF'FFFF) != nullptr);
+  };
+  REQUIRE(tarta_define_topic(host, 0, host.put("one")) == 0);
+  publish(0);
+  CHECK(host.sent() == "30 09 00 03 6F 6E 65 03 23 00 01");
+  REQUIRE(tarta_define_topic(host, 0, host.put("two")) == 0);
+  publish(0);
+  CHECK(host.sent() == "30 09 00 03 74 77 6F 03 23 00 02");
+  publish(0);
+  CHECK(host.sent() == "30 06 00 00 03 23 00 02");
+
+  // What was published under the old name, and has waited, bears that.
+  publish(2);
+  REQUIRE(tarta_define_topic(host, 0, host.put("tri")) == 0);
+  tarta_tick(host, 0, 0);
+  CHECK(host.sent() == "32 08 00 03 74 77 6F 00 01 00");
+}
