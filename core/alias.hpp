@@ -35,40 +35,29 @@ class InboundAliases {
   Buffer<std::uint32_t> topics_;
 };
 
-// Those that the client uses: number of an outgoing topic -> alias. The one that was not used for the longest time
+// Those that the client uses: alias -> number of an outgoing topic. The one that was not used for the longest time
 // gives way to a new one.
 class OutboundAliases {
  public:
-  struct Alias {
-    std::uint16_t number;  // 0: none
-    bool known;            // the server knows it: the name may be left out
-  };
-
   // A new connection, on which the server takes aliases up to `most`.
   void begin(std::uint32_t most);
 
-  // An alias for a topic that is published to now.
-  Alias use(std::uint32_t topic);
-
-  // The topic's number stands for another name, or the server has not learned its alias.
-  void forget(std::uint32_t topic);
+  // Finds an alias for a topic that is published to now, and says whether the server knows it already. `alias` is what
+  // the topic had when it was last used, on whatever connection, and 0 when its number stands for a new name; it
+  // becomes 0 where there is none.
+  bool use(std::uint32_t topic, std::uint16_t& alias);
 
  private:
-  static constexpr std::uint32_t most_aliases = 1'024;  // more would cost memory and save no bytes
-  static constexpr std::uint32_t no_topic = 0xFFFF'FFFF;
+  static constexpr std::uint32_t most_aliases = 256;  // the oldest is sought among all
 
   struct Entry {
     std::uint32_t topic;
-    std::uint16_t older, newer;  // in the ring of all aliases
+    std::uint32_t used;  // serial of its last use
   };
 
-  std::uint16_t find(std::uint32_t topic) const { return topic < numbers_.size() ? numbers_[topic] : std::uint16_t{0}; }
-  void link(std::uint16_t number);
-  void unlink(std::uint16_t number);
-
-  Buffer<Entry> entries_;  // by alias; [0] is where the ring begins: its `newer` is the oldest
-  Buffer<std::uint16_t> numbers_;
+  Buffer<Entry> entries_;  // by alias, from 1
   std::uint32_t most_ = 0;
+  std::uint32_t last_use_ = 0;
 };
 
 }  // namespace tarta

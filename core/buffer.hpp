@@ -58,7 +58,7 @@ class Buffer {
   const T* data() const { return data_; }
   std::uint32_t size() const { return size_; }
   bool empty() const { return size_ == 0; }
-  bool failed() const { return failed_; }
+  bool failed() const { return failed_ != 0; }
   T& operator[](std::uint32_t i) { return data_[i]; }
   const T& operator[](std::uint32_t i) const { return data_[i]; }
   T& back() { return data_[size_ - 1]; }
@@ -109,7 +109,7 @@ class Buffer {
   bool grow(std::uint64_t wanted) {
     const std::uint32_t capacity = buffer_growth(capacity_, wanted, sizeof(T));
     void* const data = capacity == 0 ? nullptr : buffer_move(data_, size_ * sizeof(T), capacity * sizeof(T));
-    if (data == nullptr) return failed_ = true, false;
+    if (data == nullptr) return failed_ = 1, false;
     data_ = static_cast<T*>(data);
     capacity_ = capacity;
     return true;
@@ -118,7 +118,7 @@ class Buffer {
   T* data_ = nullptr;
   std::uint32_t size_ = 0;
   std::uint32_t capacity_ = 0;
-  bool failed_ = false;
+  std::uint32_t failed_ = 0;
 };
 
 }  // namespace tarta

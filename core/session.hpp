@@ -131,6 +131,7 @@ class Session {
   struct Topic {
     char* name;
     std::uint32_t size;
+    std::uint16_t alias;  // see OutboundAliases::use()
   };
   struct Topics : Buffer<Topic> {
     ~Topics() {

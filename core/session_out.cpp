@@ -28,14 +28,13 @@ Error Session::define_topic(std::uint32_t number, std::string_view name) {
   if (!valid_topic_name(name)) return Error::invalid_topic;
   if (number >= most_topics) return Error::invalid_argument;
   while (topics_out_.size() <= number) {
-    if (!topics_out_.push({nullptr, 0})) return Error::out_of_memory;
+    if (!topics_out_.push({nullptr, 0, 0})) return Error::out_of_memory;
   }
   auto* const copy = static_cast<char*>(std::malloc(name.size()));
   if (copy == nullptr) return Error::out_of_memory;
   std::memcpy(copy, name.data(), name.size());
   std::free(topics_out_[number].name);
-  topics_out_[number] = {copy, size32(name.size())};
-  aliases_out_.forget(number);
+  topics_out_[number] = {copy, size32(name.size()), 0};
   return Error::none;
 }
 
@@ -115,7 +114,7 @@ std::uint8_t* Session::publish(std::uint32_t operation, std::uint32_t topic, std
     give_alias(head, topic);
     std::uint8_t* const at = output_.extend(encoded_size(head, version_));
     if (at == nullptr) {
-      aliases_out_.forget(topic);
+      topics_out_[topic].alias = 0;
       return error = Error::out_of_memory, nullptr;
     }
     Writer writer{at};
@@ -399,9 +398,9 @@ void Session::give_alias(PublishHead& head, std::uint32_t topic) {
   constexpr std::size_t shortest = 3;  // bytes of an alias: a shorter name has none
   constexpr std::uint32_t longer = 4;  // … and with it the length of the properties may take a byte more
   if (head.topic.size() < shortest || encoded_size(head, version_) + longer > limits_.maximum_packet_size) return;
-  const OutboundAliases::Alias alias = aliases_out_.use(topic);
-  head.alias = alias.number;
-  if (alias.known) head.topic = {};
+  std::uint16_t& alias = topics_out_[topic].alias;
+  if (aliases_out_.use(topic, alias)) head.topic = {};
+  head.alias = alias;
 }
 
 void Session::send_publish(Outgoing& entry) {
