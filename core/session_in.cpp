@@ -20,6 +20,7 @@ bool connack_is_final(std::uint8_t reason, Version version) {
     case Reason::server_busy:
     case Reason::quota_exceeded:
     case Reason::use_another_server:
+    case Reason::server_moved:  // the host may go there
     case Reason::connection_rate_exceeded:
       return false;
     default:
@@ -39,7 +40,6 @@ bool disconnect_is_final(std::uint8_t reason) {
     case Reason::topic_name_invalid:
     case Reason::packet_too_large:
     case Reason::administrative_action:
-    case Reason::server_moved:
       return true;
     default:
       return false;

@@ -188,6 +188,17 @@ test("signals take messages back", withClient(async ({ client, peer }) => {
   assert.equal((await peer.expect(PUBLISH)).payload.toString(), "next");
 }));
 
+test("a signal takes back a question that waits, and ends the wait for its answer", async (t) => {
+  const client = new Client("ws://127.0.0.1:1", { version: 5 });
+  t.after(() => client.close());
+  const controller = new AbortController();
+  const asked = client.request("t", "?", { qos: 1, signal: controller.signal });
+  await until(() => client.stats.pending === 1);
+  controller.abort();
+  await rejectsWith(asked, "CANCELLED");
+  await until(() => client.stats.pending === 0);
+});
+
 test("drain()", withClient(async ({ client, peer }) => {
   await client.drain();
   client.publish("t", "x", { qos: 1 });

@@ -6,7 +6,7 @@ import { coreError, errorCode, faultText, MqttError } from "./errors.js";
 import { BytesOption } from "./generated/options.js";
 import type { ConnackProperties, DisconnectProperties } from "./generated/properties.js";
 import type { Operations } from "./operations.js";
-import { readUrl, type Authentication, type ConnectOptions, type Settings } from "./options.js";
+import { readReference, readUrl, type Authentication, type ConnectOptions, type Settings } from "./options.js";
 import { isOffline, onWake } from "./platform.js";
 import { checkInteger, encodeProperties, NO_BYTES, parseProperties, toBytes } from "./properties.js";
 import type { Filter, Subscriptions } from "./subscriptions.js";
@@ -57,6 +57,8 @@ interface Ending {
   final?: boolean;
   /** At once, and at the same URL: the core will speak another version. */
   again?: boolean;
+  /** The server that this one names instead of itself. */
+  elsewhere?: URL | undefined;
   /** How long there was a connection, in ms. */
   upFor?: number;
 }
@@ -68,8 +70,10 @@ interface Settlers {
 
 const STABLE = 10_000; // ms that a connection must stay up for the pauses to begin anew
 const SERVERS = 15; // highest number that the core takes for a URL
+const REDIRECTS = 5; // that follow each other without a connection that stayed up
 const CONTINUE = 0x18; // reason codes of AUTH (5.0 §3.15.2.1)
 const REAUTHENTICATE = 0x19;
+const SERVER_MOVED = 0x9d; // 5.0 §4.11
 // The return codes of 3.1.1 (§3.2.2.3) in the words of 5.0.
 const RETURN_CODES = [0, 0x84, 0x85, 0x88, 0x86, 0x87];
 
@@ -85,6 +89,8 @@ export class Connection implements ConnectionEvents {
   readonly #options: ConnectOptions;
   readonly #owner: ConnectionOwner;
   #stopError: MqttError | undefined; // the client closes, for this
+  #url!: URL; // of the last attempt
+  #elsewhere: URL | undefined; // where that server sends us
   #transport: Transport | undefined;
   #closing: Promise<void> | undefined; // of the last transport
   #closeCode: number | undefined;
@@ -152,6 +158,7 @@ export class Connection implements ConnectionEvents {
     let attempt = 0; // 0 is the first of all; from 1 since there was a connection
     let server = 0; // which URL is next
     let tried = 0; // URLs of this round
+    let redirects = 0;
     let error: MqttError;
     this.#change({ state: "connecting" });
     for (;;) {
@@ -168,6 +175,13 @@ export class Connection implements ConnectionEvents {
       error = ending.error;
       if (ending.final || this.#stopError) break;
       if (ending.again) continue;
+      if (ending.upFor! >= STABLE) redirects = 0;
+      this.#elsewhere = redirects++ < REDIRECTS ? ending.elsewhere : undefined;
+      if (this.#elsewhere) {
+        if (ending.upFor !== undefined) await this.#pause(0, (attempt = 1), error);
+        continue;
+      }
+      redirects = 0;
       this.#owner.report(error);
       attempt++;
       if (ending.upFor === undefined) {
@@ -194,7 +208,7 @@ export class Connection implements ConnectionEvents {
     const { urls, protocols, connectTimeout } = this.#settings;
     const { credentials, WebSocket: given } = this.#options;
     const index = server % urls.length;
-    const url = readUrl(await urls[index]!(attempt));
+    const url = (this.#url = this.#elsewhere ?? readUrl(await urls[index]!(attempt)));
     const { username, password } = (typeof credentials === "function" ? await credentials() : credentials) ?? {};
     const constructor = given ?? (await findWebSocket());
     if (this.#stopError) return;
@@ -211,7 +225,7 @@ export class Connection implements ConnectionEvents {
     const transport = new Transport(constructor, given !== undefined, url.href, protocols, connectTimeout, {
       opened: () => {
         this.connections++;
-        const error = engine.opened(Math.min(index, SERVERS), (bytes) => {
+        const error = engine.opened(this.#elsewhere ? SERVERS : Math.min(index, SERVERS), (bytes) => {
           this.bytesSent += bytes.length;
           transport.send(bytes);
         });
@@ -279,14 +293,18 @@ export class Connection implements ConnectionEvents {
     const text = this.#textCame;
     const code = !text ? errorCode(error) : online ? "PROTOCOL_ERROR" : "NOT_MQTT";
     const detail = text ? "it sent text, but MQTT is binary" : code === "CONNECT_TIMEOUT" ? "no CONNACK came" : faultText(fault);
+    const { reasonString, serverReference } = parseProperties(properties);
+    const elsewhere = this.#settings.redirect ? readReference(serverReference, this.#url) : undefined;
     this.#end({
       error: new MqttError(code, online ? "session" : "connect", {
         reasonCode: (RETURN_CODES[reason] ?? reason) || undefined,
-        reasonString: parseProperties(properties).reasonString,
+        reasonString,
+        serverReference,
         closeCode: this.#closeCode,
         detail,
       }),
-      final: (flags & ClosedFlag.final) !== 0,
+      final: (flags & ClosedFlag.final) !== 0 || (reason === SERVER_MOVED && !elsewhere),
+      elsewhere,
       again: (flags & ClosedFlag.again) !== 0 && !text,
     });
   }

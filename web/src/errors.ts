@@ -11,6 +11,7 @@ export type Phase = "open" | "connect" | "session" | "publish" | "subscribe" | "
 export interface ErrorDetails {
   reasonCode?: number | undefined;
   reasonString?: string | undefined;
+  serverReference?: string | undefined;
   closeCode?: number | undefined;
   /** What is known beyond the meaning of the code, for the message. */
   detail?: string | undefined;
@@ -44,6 +45,8 @@ export class MqttError extends Error {
   declare readonly reasonCode: number | undefined;
   /** The server's explanation (5.0 Reason String), where it gave one. */
   declare readonly reasonString: string | undefined;
+  /** Another server to use, where the server named one (5.0 §4.11); the option `redirect` follows it. */
+  declare readonly serverReference: string | undefined;
   /** The close code of the WebSocket (RFC 6455 §7.4), where that was closed. */
   declare readonly closeCode: number | undefined;
   /** Whether the same call may succeed later, with nothing changed. */
@@ -51,7 +54,7 @@ export class MqttError extends Error {
 
   /** @internal */
   constructor(code: ErrorCode, phase: Phase, details: ErrorDetails = {}) {
-    const { reasonCode, reasonString, closeCode, detail, cause } = details;
+    const { reasonCode, reasonString, serverReference, closeCode, detail, cause } = details;
     const hint = errors().find((row) => row.startsWith(`${code}=`))?.split("=")[1];
     const closing = closeCode && `WebSocket close code ${closeCode}`;
     const words = code.toLowerCase().replaceAll("_", " ").replace("mqtt", "MQTT");
@@ -60,7 +63,7 @@ export class MqttError extends Error {
     const reason = reasonCode && name.toLowerCase() !== words && `${name} (0x${reasonCode.toString(16).padStart(2, "0")})`;
     super([phase, words, reason, detail, reasonString, closing, hint].filter(Boolean).join(": "), { cause });
     const retriable = reasonCode && reasonCode >= 0x80 ? RETRIABLE_REASONS.includes(reasonCode) : RETRIABLE.test(code);
-    Object.assign(this, { name: "MqttError", code, phase, reasonCode, reasonString, closeCode, retriable });
+    Object.assign(this, { name: "MqttError", code, phase, reasonCode, reasonString, serverReference, closeCode, retriable });
   }
 }
 

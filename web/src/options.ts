@@ -104,6 +104,11 @@ export interface ConnectOptions {
   authentication?: Authentication;
   /** `false`: a lost connection is final. */
   reconnect?: Reconnect | boolean;
+  /**
+   * Whether to go where the server sends its clients (Server Reference, 5.0 §4.11), never from `wss:` to `ws:`. Default
+   * `"error"`: the error's `serverReference` tells.
+   */
+  redirect?: "error" | "follow";
   /** ms until the WebSocket is open, and again from there to CONNACK. 0: none. Default 10,000. */
   connectTimeout?: number;
   /** ms until an overdue acknowledgement ends the connection. Default null: never. */
@@ -136,6 +141,7 @@ export interface Settings {
   clientId: string;
   protocols: readonly string[];
   reconnect: Required<Reconnect> | undefined;
+  redirect: boolean;
   connectTimeout: number;
   /** What the core is told before its first connection. */
   numbers: [name: string, option: NumberOption, value: number][];
@@ -155,6 +161,19 @@ export function readUrl(url: string | URL): URL {
   if (read.protocol !== "ws:" && read.protocol !== "wss:") throw new TypeError(`"${read.protocol}" is not ws: or wss:`);
   read.hash = "";
   return read;
+}
+
+/**
+ * The URL that a Server Reference names (5.0 §4.11: the first of several, a host with or without a port), otherwise like
+ * the one that was used. Undefined for the same one again, and for one that is less secure.
+ */
+export function readReference(reference: string | undefined, used: URL): URL | undefined {
+  const first = reference?.split(" ")[0] ?? "";
+  const url = new URL(used);
+  if (!/^wss?:/.test(first)) url.host = first;
+  else if (URL.canParse(first)) url.href = first;
+  const safe = url.protocol === used.protocol || url.protocol === "wss:";
+  return safe && url.href !== used.href ? url : undefined;
 }
 
 /** The core's options that are numbers, by the names of ConnectOptions and its parts. */
@@ -208,7 +227,7 @@ export function readOptions(url: ServerUrl, options: ConnectOptions): Settings {
   if (worker || store) throw new MqttError("UNSUPPORTED", "open", { detail: "the options worker and store" });
   const urls = typeof url === "function" ? [url] : [url].flat().map(readUrl).map((one) => () => one);
   if (urls.length === 0) throw new TypeError("at least one URL is needed");
-  const { clientId = randomName(), connectTimeout = 10_000, reconnect = {}, queue, protocols = "mqtt", authentication, will } = options;
+  const { clientId = randomName(), connectTimeout = 10_000, reconnect = {}, queue, protocols = "mqtt", authentication, will, redirect = "error" } = options;
 
   const bytes: [BytesOption, Uint8Array][] = [];
   const add = (option: BytesOption, name: string, value: unknown) => {
@@ -237,6 +256,8 @@ export function readOptions(url: ServerUrl, options: ConnectOptions): Settings {
 
   const pauses = { min: 250, max: 30_000, factor: 2, initial: false, ...(reconnect as Reconnect) };
   checkInteger("reconnect.max", pauses.max, checkInteger("reconnect.min", pauses.min, 0, 2 ** 31), 2 ** 31);
+  const redirects = ["error", "follow"].indexOf(redirect);
+  if (redirects < 0) throw new TypeError("redirect must be one of error,follow");
   if (!(pauses.factor >= 1)) throw new RangeError("reconnect.factor must be at least 1");
-  return { urls, clientId, protocols: [protocols].flat(), reconnect: reconnect ? pauses : undefined, connectTimeout, numbers, bytes };
+  return { urls, clientId, protocols: [protocols].flat(), reconnect: reconnect ? pauses : undefined, redirect: redirects > 0, connectTimeout, numbers, bytes };
 }

@@ -31,7 +31,7 @@ export class Requests {
   }
 
   async *many(topic: string, payload: unknown, options: RequestOptions): AsyncGenerator<Message, undefined> {
-    const { timeout = 30_000, signal, properties, ...publishing } = options;
+    const { timeout = 30_000, ...publishing } = options;
     const key = String(++this.#asked);
     const answers = new Queue<Message>();
     let some = false;
@@ -42,7 +42,7 @@ export class Requests {
       timer = setTimeout(() => answers.end(some ? undefined : new MqttError("TIMEOUT", "publish", { detail: `"${topic}"` })), timeout);
     };
     const failed = (error: Error) => answers.end(error);
-    const release = onAbort(signal, (cause) => failed(new MqttError("CANCELLED", "publish", { cause })));
+    const release = onAbort(options.signal, (cause) => failed(new MqttError("CANCELLED", "publish", { cause })));
     try {
       if (this.#client.server && this.#client.server.version < 5) {
         throw new MqttError("UNSUPPORTED", "publish", { detail: "Response Topic is of MQTT 5.0" });
@@ -51,7 +51,7 @@ export class Requests {
       this.#answers.set(key, answers);
       this.#subscribe().catch(failed);
       const correlationData = new TextEncoder().encode(key);
-      const asking = { ...publishing, properties: { ...properties, responseTopic: this.#topic, correlationData } };
+      const asking = { ...publishing, properties: { ...options.properties, responseTopic: this.#topic, correlationData } };
       this.#client.publish(topic, payload, asking).catch(failed);
       for await (const answer of answers.loop()) {
         some = true;
