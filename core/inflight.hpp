@@ -28,6 +28,7 @@ struct Outgoing {
   std::uint8_t flags;      // RETAIN 1, QoS << 1
   bool sent : 1;           // on this or an earlier connection
   bool charged : 1;        // counts against the quota of this connection (5.0 §4.9)
+  bool resumed : 1;        // its PUBREL was sent again after a reconnect
   bool own : 1;            // a SUBSCRIBE of the session itself, which restores a subscription
   bool wanted_before : 1;  // the filter of this SUBSCRIBE was wanted already
   bool fresh : 1;          // queued since the last tick: `expires` does not know the time yet

@@ -313,6 +313,10 @@ void Session::receive_acknowledgement(const FixedHeader& header, Bytes body) {
       if (entry->charged) ++quota_;  // 5.0 §4.9
       return complete(entry, packet.reason, place(packet.properties));
     case Effect::release:
+      if (entry->operation != 0 && (packet.reason != 0 || !packet.properties.empty())) {
+        const Place properties = place(packet.properties);
+        records_.add(Event::received, 0, entry->operation, packet.reason, properties.offset, properties.length);
+      }
       entry->stage = Stage::pubcomp;
       entry->serial = keep(Kept::released, entry->id);
       [[fallthrough]];

@@ -242,6 +242,8 @@ void Session::drop(OutgoingList& list, Outgoing* entry, Error error) {
 
 // A message in flight that the server has answered for good.
 void Session::complete(Outgoing* entry, std::uint8_t reason, Place properties) {
+  // The server completed it before the connection was lost: no error then (5.0 §3.7.2.1).
+  if (entry->resumed) reason = 0;
   if (entry->operation != 0) {
     records_.add(Event::done, 0, entry->operation, reason, properties.offset, properties.length);
   }
@@ -363,7 +365,7 @@ void Session::pump_replay() {
       // It takes a place of the quota without waiting for one: the server may still count the message (5.0 §3.3.4).
       replay_ = entry->next;
       --quota_;
-      entry->charged = true;
+      entry->charged = entry->resumed = true;
       answer(PacketType::pubrel, entry->id, 0, entry->serial);
       continue;
     }

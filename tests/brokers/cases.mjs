@@ -5,6 +5,7 @@
 //     guarded?: needs a broker with users and rights, bulky?: needs one that is not slow, alone?: needs no broker }
 
 import { equal, Inbox, ok, within } from "./kit.mjs";
+import { protocolCases } from "./protocol.mjs";
 import { troubleCases } from "./trouble.mjs";
 
 const QOS = [0, 1, 2];
@@ -321,9 +322,9 @@ const version5 = [
   },
 ];
 
-export const cases = [...delivery, ...retained, ...wills, ...subscriptions, ...version5, ...troubleCases];
+export const cases = [...delivery, ...retained, ...wills, ...subscriptions, ...version5, ...protocolCases, ...troubleCases];
 
-const versionName = { 5: "5.0", 4: "3.1.1", auto: "auto" };
+const versionName = { 5: "5.0", 4: "3.1.1", 3: "3.1", auto: "auto" };
 
 /**
  * What runs with a broker that is `{ versions, guarded?, slow? }`, or with none, `{ versions, alone: true }`:

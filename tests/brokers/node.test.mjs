@@ -10,9 +10,9 @@ import { runCase } from "./kit.mjs";
 import { startMosquitto } from "./mosquitto.mjs";
 
 const brokers = [
-  { name: "Mosquitto", start: startMosquitto, offers: { versions: [5, 4], guarded: true, slow: true } },
+  { name: "Mosquitto", start: startMosquitto, offers: { versions: [5, 4, 3], guarded: true, slow: true } },
   { name: "Mosquitto behind a proxy", start: startProxied, offers: { versions: [5, 4] } },
-  { name: "aedes", start: startAedes, offers: { versions: [4] } },
+  { name: "aedes", start: startAedes, offers: { versions: [4, 3] } },
   { name: "no broker", start: () => undefined, offers: { versions: [5, 4], alone: true } },
 ];
 

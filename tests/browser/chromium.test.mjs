@@ -74,9 +74,9 @@ async function open(url) {
 }
 
 const brokers = [
-  { name: "Mosquitto", start: () => ({ url: mosquitto.url, guarded: mosquitto.guarded }), offers: { versions: [5, 4], guarded: true, slow: true } },
+  { name: "Mosquitto", start: () => ({ url: mosquitto.url, guarded: mosquitto.guarded }), offers: { versions: [5, 4, 3], guarded: true, slow: true } },
   { name: "Mosquitto behind a proxy", start: () => ({ url: mosquitto.front.url }), offers: { versions: [5, 4] } },
-  { name: "aedes", start: startAedes, offers: { versions: [4] } },
+  { name: "aedes", start: startAedes, offers: { versions: [4, 3] } },
   { name: "no broker", start: () => ({}), offers: { versions: [5, 4], alone: true } },
 ];
 

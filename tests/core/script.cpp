@@ -307,7 +307,9 @@ void Script::event(Event event, unsigned flags, const std::uint32_t* w, std::uin
       for (std::uint32_t i = 1; i < count; ++i) matches_[w[0]] += (i > 1 ? "," : "") + std::to_string(w[i]);
       break;
     case Event::done:
-      log("= done " + std::to_string(w[0]) + (w[1] != 0 ? " reasonCode=" + hex(w[1]) : "") + properties(w + 2));
+    case Event::received:
+      log((event == Event::done ? "= done " : "= received ") + std::to_string(w[0]) +
+          (w[1] != 0 ? " reasonCode=" + hex(w[1]) : "") + properties(w + 2));
       break;
     case Event::failed:
       log("= failed " + std::to_string(w[0]) + " " + error(w[1]));

@@ -176,6 +176,16 @@ for (const deflate of [false, true]) {
   }, {}, { deflate }));
 }
 
+test("what PUBREC says is told with what PUBCOMP says", withClient(async ({ client, peer }) => {
+  const sent = client.publish("t", "x", { qos: 2 });
+  const { id } = await peer.expect(PUBLISH);
+  const properties = hex("1f 0003 776879" + "26 0001 61 0001 62"); // Reason String, a user property
+  peer.send(packet(PUBREC << 4, [id >> 8, id & 255, 0x10, properties.length], properties));
+  await peer.expect(PUBREL);
+  peer.send(acknowledgement(PUBCOMP, id));
+  assert.deepEqual(await sent, { reasonCode: 0x10, properties: { reasonString: "why", userProperties: [["a", "b"]] } });
+}));
+
 test("signals take messages back", withClient(async ({ client, peer }) => {
   const controller = new AbortController();
   const sent = client.publish("t", "sent", { qos: 1, signal: controller.signal });

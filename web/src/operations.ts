@@ -11,9 +11,9 @@ export interface PublishResult {
   properties: PubackProperties;
 }
 
-/** What the server said to an operation; `codes` of SUBSCRIBE and UNSUBSCRIBE. */
+/** What the server said to an operation; `codes` of SUBSCRIBE and UNSUBSCRIBE (the latter not in 3.1.1). */
 export interface Answer extends PublishResult {
-  codes: number[];
+  codes?: number[];
 }
 
 interface Settlers<Result> {
@@ -23,6 +23,8 @@ interface Settlers<Result> {
 
 interface Operation extends Settlers<Answer> {
   phase: Phase;
+  /** What PUBREC has said. */
+  received?: PublishResult;
   /** Takes back the listener of a signal. */
   release: (() => void) | undefined;
 }
@@ -90,12 +92,17 @@ export class Operations implements Outcomes {
 
   // ---- what the core tells ----
 
+  received(number: number, reasonCode: number, bytes: Uint8Array): void {
+    const operation = this.#operations[number];
+    if (operation) operation.received = { reasonCode, properties: parseProperties(bytes) };
+  }
+
   done(number: number, reasonCode: number, bytes: Uint8Array): void {
     const operation = this.#take(number);
     if (!operation) return;
-    const properties = parseProperties(bytes);
-    if (reasonCode < 0x80) return operation.resolve({ reasonCode, properties, codes: [] });
-    const { phase } = operation;
+    const { phase, received } = operation;
+    const properties = { ...received?.properties, ...parseProperties(bytes) };
+    if (reasonCode < 0x80) return operation.resolve({ reasonCode: reasonCode || (received?.reasonCode ?? 0), properties });
     operation.reject(new MqttError(REFUSED[phase]!, phase, { reasonCode, reasonString: properties.reasonString }));
   }
 

@@ -226,7 +226,7 @@ export class Subscriptions implements Deliveries<Filter> {
       const codes = (await Promise.allSettled(answers)).flatMap((answer) => {
         if (answer.status === "rejected") return (failed = answer), 0x80;
         reasonString ??= answer.value.properties.reasonString;
-        return answer.value.codes;
+        return answer.value.codes ?? [];
       });
       if (failed && codes.every((code) => code >= 0x80)) throw failed.reason;
       return { codes, reasonString };

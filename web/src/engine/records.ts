@@ -42,6 +42,8 @@ export interface Deliveries<Match> {
 
 /** What takes the outcome of operations. */
 export interface Outcomes {
+  /** What PUBREC says of a message that is not done yet. */
+  received(operation: number, reason: number, properties: Uint8Array): void;
   done(operation: number, reason: number, properties: Uint8Array): void;
   failed(operation: number, error: number): void;
   /** SUBACK or UNSUBACK. */
@@ -81,6 +83,9 @@ export function readRecord<Match>(
       break;
     case Kind.match:
       deliveries.matched(topics[word(first)]!, memory.words.slice(at + first + 1, at + words));
+      break;
+    case Kind.received:
+      outcomes.received(word(1), word(2), properties(3));
       break;
     case Kind.done:
       outcomes.done(word(1), word(2), properties(3));

@@ -22,7 +22,7 @@ export const enum Kind {
   auth = 9,
   /** The connection is over; send what is to be sent, then close the transport. Words: error, reason, fault, properties; flag 1: final, 2: try again at once, 4: by our own wish. */
   closed = 10,
-  /** The server has no session where this client has one; subscriptions are restored. Words: messages in doubt. */
+  /** The server has no session where this client has one, or it has expired; subscriptions are restored. Words: messages in doubt. */
   sessionLost = 11,
   /** Keep these bytes under (kind, key); the offset counts in status.blobs. Words: serial, kind, key, offset, length. */
   persist = 12,
@@ -32,4 +32,6 @@ export const enum Kind {
   wipe = 14,
   /** The server, having lost its session, did not take this subscription again. Words: filter, reason. */
   refused = 15,
+  /** What PUBREC says beyond success of a QoS 2 message, which is not complete yet. Words: operation, reason, properties. */
+  received = 16,
 }
