@@ -50,8 +50,9 @@ bool allowed(BytesOption option, Bytes value) {
              check_response_topic(properties) == Fault::none;
     }
     case BytesOption::connect_properties: {
-      Properties properties;
-      return properties.check(value, packet_set::CONNECT) == Fault::none;
+      Properties properties;  // authentication has options of its own
+      return properties.check(value, packet_set::CONNECT) == Fault::none &&
+             !properties.has(Property::authentication_method) && !properties.has(Property::authentication_data);
     }
     default:
       return value.size() <= longest;

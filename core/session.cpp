@@ -49,7 +49,7 @@ Error Session::transport_opened(unsigned server, Now now) {
   version_ = choose_version();
   fall_back_ = false;
   limits_ = {};
-  heard_ = received_ = ping_outstanding_ = stuck_ = has_more_ = false;
+  heard_ = received_ = ping_outstanding_ = stuck_ = has_more_ = authenticating_ = false;
   tail_ = tail_at_ = filled_ = position_ = consumed_ = skip_ = 0;
   if (client_id_.empty()) {
     const Bytes given = options_[BytesOption::client_id];
@@ -121,6 +121,7 @@ Error Session::write_connect() {
   method_.append(options_[BytesOption::authentication_method]);
   const Fault fault = packet.properties.check(make_connect_properties(), packet_set::CONNECT);
   problem_information_ = packet.properties.number(Property::request_problem_information, 1) != 0;
+  response_information_ = packet.properties.number(Property::request_response_information, 0) != 0;
   const bool password_alone = version_ != Version::v5 && packet.has_password && !packet.has_username;
   if (fault != Fault::none || password_alone) return Error::invalid_argument;
 
@@ -249,11 +250,31 @@ Error Session::disconnect(std::uint8_t reason, Bytes properties) {
   Properties checked;
   if (checked.check(properties, packet_set::DISCONNECT) != Fault::none) return Error::invalid_argument;
   if (!notice_code_allowed(reason, PacketType::disconnect, Sender::client)) return Error::invalid_argument;
+  // A session that was to end with the connection cannot be kept now (5.0 §3.14.2.2.2).
+  const bool ends = in_force_[NumberOption::session_expiry_interval] == 0;
+  if (ends && checked.number(Property::session_expiry_interval, 0) > 0) return Error::invalid_argument;
   disconnect_reason_ = reason;
   disconnect_properties_.clear();
   disconnect_properties_.append(properties);
   disconnecting_ = true;
   return Error::none;
+}
+
+// Without its words where the server would not take it with them (5.0 §3.14.2.2.3).
+void Session::write_disconnect() {
+  Notice packet;
+  packet.reason = disconnect_reason_;
+  packet.properties.check(disconnect_properties_, packet_set::DISCONNECT);
+  if (write(packet)) return;
+  std::uint8_t expiry[5];
+  Writer writer{expiry};
+  const bool expires = packet.properties.has(Property::session_expiry_interval);
+  if (expires) {
+    write_property(writer, Property::session_expiry_interval,
+                   packet.properties.number(Property::session_expiry_interval, 0));
+  }
+  packet.properties.check({expiry, expires ? sizeof expiry : 0}, packet_set::DISCONNECT);
+  write(packet);
 }
 
 // The end of a connection, which the host is told with CLOSED.
@@ -370,12 +391,7 @@ void Session::tick(Now now) {
   if (phase_ == Phase::online && !disconnecting_) watch_acknowledgements();
   if (stuck_ && !disconnecting_) end(Error::packet_too_large, 0, Fault::none, closed_final);
   if (disconnecting_) {
-    if (phase_ == Phase::online) {
-      Notice packet;
-      packet.reason = disconnect_reason_;
-      packet.properties.check(disconnect_properties_, packet_set::DISCONNECT);
-      write(packet);
-    }
+    if (phase_ == Phase::online) write_disconnect();
     disconnecting_ = false;
     end(Error::client_closed, disconnect_reason_, Fault::none, closed_final | closed_by_us);
   }

@@ -146,6 +146,7 @@ class Session {
   bool downgrade();
   void make_client_id();
   Error write_connect();
+  void write_disconnect();
   Bytes make_connect_properties();
   void connected(const Connack& packet);
   Error apply_limits(const Connack& packet);
@@ -252,9 +253,11 @@ class Session {
   bool stuck_ = false;          // an acknowledgement is larger than what the server accepts
   bool queued_ = false;
   bool has_more_ = false;
-  bool has_method_ = false;          // CONNECT named an authentication method, …
-  bool problem_information_ = true;  // … and asked for Problem Information
-  Version client_kept_ = {};         // what the store knows of the client is of this version; 0: nothing
+  bool has_method_ = false;            // CONNECT named an authentication method, …
+  bool problem_information_ = true;    // … and asked for Problem Information, …
+  bool response_information_ = false;  // … and for Response Information
+  bool authenticating_ = false;        // once more, on the open connection
+  Version client_kept_ = {};           // what the store knows of the client is of this version; 0: nothing
   std::uint64_t seed_;
   Numbers in_force_;             // the options as they were when the connection was opened
   Buffer<std::uint8_t> method_;  // of authentication

@@ -191,7 +191,10 @@ void Session::receive_connack(Bytes body) {
   Connack packet;
   if (const Fault fault = decode(body, version_, packet); fault != Fault::none) return violate(fault);
   if (packet.reason == 0) {
-    const Fault fault = version_ == Version::v5 ? check_method(packet.properties) : Fault::none;
+    Fault fault = version_ == Version::v5 ? check_method(packet.properties) : Fault::none;
+    if (packet.properties.has(Property::response_information) && !response_information_) {
+      fault = Fault::response_information;
+    }
     return fault == Fault::none ? connected(packet) : violate(fault);
   }
   unsigned flags = connack_is_final(packet.reason, version_) ? closed_final : 0U;
@@ -351,8 +354,8 @@ void Session::receive_disconnect(const FixedHeader& header, Bytes body) {
 // 5.0 §4.12: all packets of an exchange name the method of CONNECT, which AUTH and CONNACK may not leave out.
 Fault Session::check_method(const Properties& properties) const {
   const bool named = properties.has(Property::authentication_method);
-  if (!named && !has_method_) return Fault::none;
-  const bool same = properties.text(Property::authentication_method) == as_text(method_);
+  const bool same =
+      named == has_method_ && (!named || properties.text(Property::authentication_method) == as_text(method_));
   return same ? Fault::none : Fault::authentication_method_changed;
 }
 
@@ -365,11 +368,14 @@ Fault Session::check_problem_information(const Properties& properties) const {
 void Session::receive_auth(const FixedHeader& header, Bytes body) {
   Notice packet;
   Fault fault = decode(body, header, version_, Sender::server, packet);
-  if (fault == Fault::none && !has_method_) fault = Fault::authentication_unexpected;
+  // The server goes on with the exchange that CONNECT began, which CONNACK ends, or with one that we have begun since.
+  const bool goes_on = phase_ == Phase::connecting ? has_method_ && packet.reason != 0 : authenticating_;
+  if (fault == Fault::none && !goes_on) fault = Fault::authentication_unexpected;
   if (fault == Fault::none) fault = check_method(packet.properties);
   if (fault == Fault::none) fault = check_problem_information(packet.properties);
   if (fault != Fault::none) return violate(fault);
   const Place properties = place(packet.properties);
+  if (packet.reason == 0) authenticating_ = false;
   records_.add(Event::auth, 0, packet.reason, properties.offset, properties.length);
 }
 

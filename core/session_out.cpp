@@ -206,7 +206,9 @@ Error Session::authenticate(std::uint8_t reason, Bytes data) {
   packet.type = PacketType::auth;
   packet.reason = reason;
   packet.properties.check(raw, packet_set::AUTH);
-  return write(packet) ? Error::none : Error::packet_too_large;
+  if (!write(packet)) return Error::packet_too_large;
+  authenticating_ = authenticating_ || again;
+  return Error::none;
 }
 
 void Session::delivered(std::uint32_t through) {

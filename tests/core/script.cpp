@@ -202,7 +202,7 @@ void Script::command(const Words& words) {
   } else if (verb == "hold") {
     session_->hold(number(word(1)));
   } else if (verb == "acknowledge") {
-    session_->acknowledge(number(word(1)), static_cast<std::uint8_t>(words.size() > 2 ? number(word(2)) : 0));
+    check(session_->acknowledge(number(word(1)), static_cast<std::uint8_t>(words.size() > 2 ? number(word(2)) : 0)));
   } else if (verb == "stored") {
     session_->stored(words.size() > 1 ? number(word(1)) : last_serial_);
     walk();

@@ -109,6 +109,43 @@ test("mistakes in arguments are told at once", withClient(async ({ client, peer 
 
 // ---- publishing ----
 
+test("a limit of 0 is a mistake that is told at once, and nothing comes after it", async () => {
+  for (const options of [{ receiveMaximum: 0 }, { maximumPacketSize: 0 }]) {
+    assert.throws(() => new Client("ws://127.0.0.1:1", options), RangeError, JSON.stringify(options));
+  }
+  await pause(50); // an exception of the engine would end the test
+});
+
+// Statements: 5.0 MQTT-1.5.4-2, MQTT-3.1.3-4, MQTT-3.1.3-12
+test("an option that is no text of MQTT is a mistake, not left off", () => {
+  for (const options of [
+    { clientId: "a\0" }, { credentials: { username: "a\0" } }, { authentication: { method: "a\0" } },
+    { properties: { userProperties: [["a\0", "b"]] } }, { will: { topic: "w", properties: { contentType: "a\0" } } },
+  ]) {
+    assert.throws(() => new Client("ws://127.0.0.1:1", options), TypeError, JSON.stringify(options));
+  }
+});
+
+// Statements: 5.0 MQTT-3.14.2-3, MQTT-3.14.2-4
+test("a goodbye that is larger than the server takes leaves its words off", withClient(async ({ client, peer }) => {
+  const closing = client.close({ reasonCode: 4, properties: { reasonString: "twenty-one characters", userProperties: [["k", "v"]] } });
+  const { body } = await peer.expect(DISCONNECT);
+  assert.equal(body.toString("hex"), "04" + "05" + "1100000000"); // the session still ends with it
+  await closing;
+}, {}, { connack: { properties: hex("27 00000014") } }));
+
+test("what the server would call a protocol error is not sent", withClient(async ({ client, peer }) => {
+  assert.throws(() => client.close({ properties: { sessionExpiryInterval: 5 } }), RangeError);
+  assert.throws(() => new Client("ws://127.0.0.1:1", { properties: { authenticationData: new Uint8Array(1) } }), TypeError);
+  for (const responseTopic of ["a/#", "+", ""]) {
+    assert.throws(() => new Client("ws://127.0.0.1:1", { will: { topic: "w", properties: { responseTopic } } }), TypeError, responseTopic);
+  }
+  for (const properties of [{ subscriptionIdentifier: 5 }, { userProperties: [["a\0", "b"]] }, { reasonString: "why" }]) {
+    assert.throws(() => void client.subscribe("a", { properties }), TypeError, JSON.stringify(properties));
+  }
+  await peer.expectNothing();
+}, { sessionExpiryInterval: 0 }));
+
 test("QoS 0, 1 and 2; refusals", withClient(async ({ client, peer }) => {
   const zero = client.publish("t", "0", { properties: { contentType: "c" }, expiry: 9 });
   const one = client.publish("t", "1", { qos: 1, retain: true });

@@ -17,7 +17,7 @@ const early = new Set(["packet_type_reserved", "flags_reserved", "length_not_min
 // Faults that more than one packet is needed for: scripts of sessions have them.
 const ofSessions = new Set(["topic_alias_too_large", "topic_alias_unknown", "authentication_method_changed",
   "authentication_unexpected", "connack_expected", "connack_repeated", "session_unexpected", "acknowledgement_kind",
-  "acknowledgement_count", "receive_maximum", "qos_changed", "problem_information"]);
+  "acknowledgement_count", "receive_maximum", "qos_changed", "problem_information", "response_information"]);
 
 /** `reencode` of the module for tests: `{ bytes }`, or the fault. */
 const codecTest = instantiate(new URL("../../build/wasm/codec-test.wasm", import.meta.url));

@@ -8,7 +8,7 @@ import type { ConnackProperties, DisconnectProperties } from "./generated/proper
 import type { Operations } from "./operations.js";
 import { readReference, readUrl, type Authentication, type ConnectOptions, type Settings } from "./options.js";
 import { isOffline, onWake } from "./platform.js";
-import { checkInteger, encodeProperties, NO_BYTES, parseProperties, toBytes } from "./properties.js";
+import { checkInteger, checkText, encodeProperties, NO_BYTES, parseProperties, toBytes } from "./properties.js";
 import type { Filter, Subscriptions } from "./subscriptions.js";
 import { findWebSocket, Transport } from "./transport.js";
 
@@ -212,6 +212,7 @@ export class Connection implements ConnectionEvents {
     const { username, password } = (typeof credentials === "function" ? await credentials() : credentials) ?? {};
     const constructor = given ?? (await findWebSocket());
     if (this.#stopError) return;
+    checkText("username", username);
     const engine = this.#engine;
     const set = (option: BytesOption, name: string, value: unknown) => {
       if (value === undefined) engine.command("clear_bytes", option);

@@ -4,7 +4,7 @@ import { BytesOption, NumberOption } from "./generated/options.js";
 import type { ConnectProperties, WillProperties } from "./generated/properties.js";
 import type { QoS } from "./message.js";
 import { inPage } from "./platform.js";
-import { checkInteger, encodeProperties, toBytes } from "./properties.js";
+import { checkInteger, checkText, encodeProperties, toBytes } from "./properties.js";
 import type { Handler } from "./subscription.js";
 import type { WebSocketConstructor } from "./transport.js";
 
@@ -206,6 +206,7 @@ const CHOICES: Record<string, readonly unknown[]> = {
   willRetain: [false, true],
 };
 
+const SMALLEST: Record<string, number> = { receiveMaximum: 1, maximumPacketSize: 1 };
 const LARGEST: Record<string, number> = { keepalive: 0xffff, receiveMaximum: 0xffff, topicAliasMaximum: 0xffff, willQos: 2 };
 
 function readNumbers(values: object): Settings["numbers"] {
@@ -214,7 +215,7 @@ function readNumbers(values: object): Settings["numbers"] {
     const option = NUMBERS[name];
     if (option === undefined || value === undefined || value === null) continue;
     const choices = CHOICES[name];
-    const number = choices ? choices.indexOf(value) : checkInteger(name, value, 0, LARGEST[name] ?? 0xffffffff);
+    const number = choices ? choices.indexOf(value) : checkInteger(name, value, SMALLEST[name] ?? 0, LARGEST[name] ?? 0xffffffff);
     if (number < 0) throw new TypeError(`${name} must be one of ${choices!.join()}`);
     numbers.push([name, option, number]);
   }
@@ -237,7 +238,10 @@ export function readOptions(url: ServerUrl, options: ConnectOptions): Settings {
   const properties = Object.entries(options.properties ?? {});
   const isOption = ([name]: [string, unknown]) => name in NUMBERS;
   const further: ConnectProperties = Object.fromEntries(properties.filter((entry) => !isOption(entry)));
-  if (further.authenticationMethod) throw new TypeError("authenticationMethod is given as the option authentication");
+  if (further.authenticationMethod ?? further.authenticationData) throw new TypeError("authentication is an option of its own");
+  checkText("clientId", clientId);
+  checkText("authentication.method", authentication?.method);
+  checkText("credentials.username", (options.credentials as Credentials | undefined)?.username);
   add(BytesOption.clientId, "clientId", clientId);
   add(BytesOption.connectProperties, "", encodeProperties(further));
   add(BytesOption.authenticationMethod, "authentication.method", authentication?.method);

@@ -12,6 +12,11 @@ export function checkInteger(name: string, value: unknown, least: number, most: 
   throw new (typeof value === "number" ? RangeError : TypeError)(`${name} must be an integer from ${least} to ${most}`);
 }
 
+/** @throws TypeError for a text with U+0000 (5.0 §1.5.4) */
+export function checkText(name: string, value: unknown): void {
+  if (String(value).includes("\0")) throw new TypeError(`${name} must not contain U+0000`);
+}
+
 /**
  * The bytes of a text, an ArrayBuffer or a view of one, without a copy; those of a text are good until the next is encoded.
  *
@@ -27,7 +32,7 @@ export function toBytes(name: string, value: unknown): Uint8Array<ArrayBuffer> {
 
 /**
  * The wire form of properties (5.0 §2.2.2), without their length in front. Which packets may bear them is the core's to
- * check, and which characters.
+ * check.
  *
  * @param except a name that is not written: it goes another way
  * @throws TypeError for an unknown name or a value of the wrong type, RangeError for one out of range
@@ -41,6 +46,8 @@ export function encodeProperties(properties: Properties | undefined, except?: st
   const data = (name: string, value: unknown, form: Form) => {
     const content = toBytes(name, value);
     if ((typeof value === "string") === (form === Form.data)) throw new TypeError(`${name} is of the wrong type`);
+    if (form !== Form.data) checkText(name, value);
+    if (name === "responseTopic" && /^$|[+#]/.test(value as string)) throw new TypeError(`${name} is no valid topic name`); // 5.0 §3.3.2.3.5
     if (content.length > 0xffff) throw new RangeError(`${name} is longer than 65,535 bytes`);
     number(content.length, 2);
     for (const byte of content) bytes.push(byte);

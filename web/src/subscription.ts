@@ -1,7 +1,7 @@
 import type { SubscribeProperties } from "./generated/properties.js";
 import type { Message, QoS } from "./message.js";
 import { parsePattern, type Pattern } from "./patterns.js";
-import { checkInteger } from "./properties.js";
+import { checkInteger, encodeProperties } from "./properties.js";
 import { Queue, type Overflow } from "./queue.js";
 import { onAbort } from "./signal.js";
 import type { Consumer, Subscriptions } from "./subscriptions.js";
@@ -63,6 +63,9 @@ export function readWishes(
     // Acknowledgements leave in order (5.0 §4.6): one for a dropped message would acknowledge what came before it.
     throw new RangeError("manual acknowledgement and a dropping overflow rule exclude each other");
   }
+  const { userProperties, ...others } = options.properties ?? {};
+  if (Object.keys(others).length > 0) throw new TypeError("SUBSCRIBE takes userProperties alone: the client gives the identifiers");
+  encodeProperties({ userProperties } as SubscribeProperties);
   if (options.buffer !== undefined && options.buffer !== Infinity) checkInteger("buffer", options.buffer, 1, 2 ** 32);
   return list.map((one: string | FilterRequest) => {
     const request: FilterRequest = typeof one === "string" ? { ...options, filter: one } : { ...options, ...one };

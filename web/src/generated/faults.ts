@@ -53,4 +53,5 @@ export const FAULTS =
   "acknowledgement count|" +
   "|" +
   "qos changed|" +
+  "response information|" +
   "problem information";
