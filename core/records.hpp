@@ -22,6 +22,9 @@ class Records {
  public:
   static constexpr std::uint32_t full_at = 16'000;  // words, after which the host walks before more are made
 
+  // Room for the record that tells that there is no memory for others. False: there is not even that.
+  bool prepare() { return words_.reserve(16); }
+
   const Buffer<std::uint32_t>& words() const { return words_; }
   bool full() const { return words_.size() >= full_at; }
   bool failed() const { return words_.failed(); }
@@ -46,16 +49,16 @@ class Records {
   // A record of any length: begin(), push() the words, end().
   void begin(Event event) {
     start_ = words_.size();
-    words_.push(head(event, 0, 0));
-    words_.push(0);  // the long form's count; taken out again by end() if the short form does
+    whole_ = words_.push(head(event, 0, 0));
+    push(0);  // the long form's count; taken out again by end() if the short form does
   }
-  void push(std::uint32_t word) { words_.push(word); }
+  void push(std::uint32_t word) { whole_ = whole_ && words_.push(word); }
   void push(Place place) {
     push(place.offset);
     push(place.length);
   }
   void end() {
-    if (words_.failed()) return;
+    if (!whole_) return words_.truncate(start_);
     const std::uint32_t count = words_.size() - start_;
     if (count > 0xFFFF) {
       words_[start_ + 1] = count;
@@ -79,6 +82,7 @@ class Records {
 
   Buffer<std::uint32_t> words_;
   std::uint32_t start_ = 0;
+  bool whole_ = true;  // the record that was begun
 };
 
 }  // namespace tarta

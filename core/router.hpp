@@ -22,6 +22,9 @@ class Router {
   // The numbers of all filters that match, ascending.
   void match(std::string_view topic, Buffer<std::uint32_t>& numbers);
 
+  // Was a match cut short for want of memory?
+  bool failed() const { return front_.failed() || next_front_.failed(); }
+
   // Changes with every add and remove; never 0.
   std::uint32_t generation() const { return generation_; }
 

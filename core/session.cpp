@@ -46,6 +46,7 @@ Error Session::transport_opened(unsigned server, Now now) {
   watch_session();
   in_force_ = options_.numbers();
   server_ = server & 15U;
+  if (ended_ || !records_.prepare()) return Error::out_of_memory;
   version_ = choose_version();
   fall_back_ = false;
   limits_ = {};
@@ -122,8 +123,15 @@ Error Session::write_connect() {
   const Fault fault = packet.properties.check(make_connect_properties(), packet_set::CONNECT);
   problem_information_ = packet.properties.number(Property::request_problem_information, 1) != 0;
   response_information_ = packet.properties.number(Property::request_response_information, 0) != 0;
+  if (client_id_.failed() || connect_properties_.failed() || method_.failed()) {
+    for (Buffer<std::uint8_t>* const buffer : {&client_id_, &connect_properties_, &method_}) buffer->release();
+    return Error::out_of_memory;
+  }
   const bool password_alone = version_ != Version::v5 && packet.has_password && !packet.has_username;
-  if (fault != Fault::none || password_alone) return Error::invalid_argument;
+  // Before 5.0 a server names a client for one connection alone (3.1.1 §3.1.3.1).
+  const bool nameless = version_ != Version::v5 && client_id_.empty() && !(clean_start_ && version_ == Version::v3_1_1);
+  const bool data_alone = options_.has(BytesOption::authentication_data) && !has_method_;  // 5.0 §3.1.2.11.10
+  if (fault != Fault::none || password_alone || nameless || data_alone) return Error::invalid_argument;
 
   std::uint8_t* const at = output_.extend(encoded_size(packet));
   if (at == nullptr) return Error::out_of_memory;
@@ -307,6 +315,16 @@ void Session::violate(Fault fault) {
   end(error_of(fault), reason, fault, final ? closed_final : 0U);
 }
 
+// What could not be noted would be missed: a record, an acknowledgement, a change for the store. So nothing goes on.
+void Session::check_memory() {
+  const bool failed = out_of_memory_ || records_.failed() || failures_.failed() || answers_.failed() ||
+                      changes_.failed() || matches_.failed() || subscriptions_.router().failed();
+  if (!failed || ended_) return;
+  ended_ = true;
+  records_.clear();
+  end(Error::out_of_memory, 0, Fault::none, closed_final);
+}
+
 void Session::connection_over() {
   phase_ = Phase::closed;
   aliases_in_.clear(topics_in_);
@@ -400,6 +418,7 @@ void Session::tick(Now now) {
       records_.add(Event::failed, 0, failure.operation, static_cast<std::uint32_t>(failure.error));
   }
   failures_.clear();
+  check_memory();
   if (!output_.empty()) last_sent_ = now.monotonic;
   find_deadline();
 }

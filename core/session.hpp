@@ -156,6 +156,7 @@ class Session {
   TARTA_COLD void end(Error error, std::uint8_t reason, Fault fault, unsigned flags, Place properties = {});
   TARTA_COLD void violate(Fault fault);
   void end_silently(Error error);
+  void check_memory();
   void connection_over();
   void settle_all(Error error);
   void take_out_requests();
@@ -253,6 +254,8 @@ class Session {
   bool stuck_ = false;          // an acknowledgement is larger than what the server accepts
   bool queued_ = false;
   bool has_more_ = false;
+  bool out_of_memory_ = false;
+  bool ended_ = false;                 // for want of memory, for good
   bool has_method_ = false;            // CONNECT named an authentication method, …
   bool problem_information_ = true;    // … and asked for Problem Information, …
   bool response_information_ = false;  // … and for Response Information

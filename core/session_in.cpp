@@ -93,6 +93,7 @@ void Session::decode_input() {
     return;
   }
   finish_input();
+  check_memory();
 }
 
 // One packet. False: what is left is not a whole one, or nobody is interested any more.

@@ -52,7 +52,10 @@ Error Session::unsubscribe(std::uint32_t operation, std::span<const std::uint32_
 void Session::resubscribe() {
   constexpr std::uint32_t enough = 16 * 1024;
   Buffer<bool> asked;
-  asked.resize_zeroed(subscriptions_.size());
+  if (!asked.resize_zeroed(subscriptions_.size())) {
+    out_of_memory_ = true;
+    return;
+  }
   for (const Outgoing* entry = requests_.first(); entry != nullptr; entry = entry->next) {
     for (std::uint32_t i = 0; entry->stage == Stage::suback && i < entry->payload_size / 4; ++i) {
       if (entry->filter(i) < asked.size()) asked[entry->filter(i)] = true;
@@ -61,7 +64,12 @@ void Session::resubscribe() {
   Buffer<std::uint32_t> filters;
   std::uint32_t bytes = 0;
   const auto ask = [&] {
-    if (!filters.empty() && request(Stage::suback, 0, filters, {}) == Error::none) requests_.last()->own = true;
+    if (filters.empty()) return;
+    if (request(Stage::suback, 0, filters, {}) == Error::none) {
+      requests_.last()->own = true;
+    } else {
+      out_of_memory_ = true;
+    }
     filters.clear();
     bytes = 0;
   };
@@ -73,6 +81,7 @@ void Session::resubscribe() {
     bytes += size;
   }
   ask();
+  out_of_memory_ = out_of_memory_ || filters.failed();
 }
 
 // --- sending ---------------------------------------------------------------------------------------------------------
