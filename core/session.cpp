@@ -318,7 +318,7 @@ void Session::violate(Fault fault) {
 // What could not be noted would be missed: a record, an acknowledgement, a change for the store. So nothing goes on.
 void Session::check_memory() {
   const bool failed = out_of_memory_ || records_.failed() || failures_.failed() || answers_.failed() ||
-                      changes_.failed() || matches_.failed() || subscriptions_.router().failed();
+                      changes_.failed() || blobs_.failed() || matches_.failed() || subscriptions_.router().failed();
   if (!failed || ended_) return;
   ended_ = true;
   records_.clear();

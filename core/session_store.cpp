@@ -51,6 +51,8 @@ void Session::flush_changes() {
       continue;
     }
     const std::uint32_t offset = blobs_.size();
+    // A message that is gone already was never sent: a later change says that it is forgotten.
+    if (change.kind == Kept::message && ids_.find(static_cast<std::uint16_t>(change.key)) == nullptr) continue;
     write_blob(change);
     records_.add(Event::persist, 0, change.serial, kind, change.key, offset, blobs_.size() - offset);
   }
@@ -66,7 +68,6 @@ void Session::write_blob(const Change& change) {
   }
   if (change.kind != Kept::message) return;
   const Outgoing* const entry = ids_.find(static_cast<std::uint16_t>(change.key));
-  if (entry == nullptr) return;  // a later change says that it is gone
   const std::uint32_t size = message_head + entry->bytes();
   std::uint8_t* const at = blobs_.extend(size);
   if (at == nullptr) return;
