@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import { test } from "node:test";
 import { Client, connect, MqttError } from "tarta";
-import { acknowledgement, connack, CONNECT, DISCONNECT, FakeBroker, hex, PUBACK, PUBLISH, publish, PUBREC, PUBREL, suback,
+import { acknowledgement, connack, CONNECT, DISCONNECT, FakeBroker, hex, PINGREQ, PUBACK, PUBLISH, publish, PUBREC, PUBREL, suback,
   SUBSCRIBE } from "./fake-broker.mjs";
 import { pause, subscribed, until, withClient } from "./kit.mjs";
 
@@ -278,6 +278,40 @@ test("3.1.1 where the server does not speak 5.0, and it stays so", async (t) => 
   second.drop();
   assert.equal((await (await broker.accept()).expect(CONNECT)).body[6], 4);
 });
+
+test("3.1.1 where the server stays silent at 5.0", async (t) => {
+  const broker = await start(t);
+  const connecting = connect(broker.url, { reconnect: false, connectTimeout: 200 });
+  assert.equal((await (await broker.accept()).expect(CONNECT)).body[6], 5);
+  const second = await broker.accept();
+  assert.equal((await second.expect(CONNECT)).body[6], 4);
+  second.send(hex("20 02 00 00"));
+  const client = await connecting;
+  assert.equal(client.server.version, 4);
+  await client.close();
+});
+
+test("a session that expires while there is no connection is told at once", async (t) => {
+  const broker = await start(t);
+  const connecting = connect(broker.url, { version: 5, sessionExpiryInterval: 1, reconnect: { min: 60_000, max: 60_000 } });
+  const peer = await broker.online();
+  const client = await connecting;
+  t.after(() => client.close());
+  const doubtful = client.publish("t", "x", { qos: 2 });
+  await peer.expect(PUBLISH);
+  peer.drop();
+  const before = performance.now();
+  await fails(doubtful, "SESSION_LOST");
+  assert.ok(performance.now() - before > 800);
+});
+
+test("after a sleep the line must show that it is alive", withClient(async ({ client, peer, t }) => {
+  const now = Date.now;
+  t.after(() => (Date.now = now));
+  Date.now = () => now() + 600_000;
+  client.publish("t", "x");
+  await peer.expectAll(PUBLISH, PINGREQ);
+}));
 
 test("secrets are in no log and no error", async (t) => {
   const broker = await start(t);
