@@ -27,6 +27,7 @@ const delivery = [
   })),
 
   {
+    // Statements: 5.0 MQTT-3.8.4-8
     name: "the lower of two QoS is what arrives",
     async run(kit) {
       const client = await kit.connect();
@@ -41,6 +42,7 @@ const delivery = [
   },
 
   ...QOS.map((qos) => ({
+    // Statements: 5.0 MQTT-4.6.0-5
     name: `1,000 messages in order at QoS ${qos}`,
     within: 20_000,
     async run(kit) {
@@ -274,6 +276,19 @@ const subscriptions = [
 ];
 
 const version5 = [
+  {
+    // Statements: 5.0 MQTT-3.8.3-3
+    name: "No Local: what oneself has published does not come back",
+    versions: [5],
+    async run(kit) {
+      const [client, other] = await Promise.all([kit.connect(), kit.connect()]);
+      const inbox = new Inbox();
+      await client.subscribe(kit.topic("room"), { qos: 1, noLocal: true }, inbox.take);
+      await client.publish(kit.topic("room"), "mine", { qos: 1 });
+      await other.publish(kit.topic("room"), "theirs", { qos: 1 });
+      equal((await inbox.next()).text, "theirs", "first message");
+    },
+  },
   {
     name: "properties round trip",
     versions: [5],

@@ -68,6 +68,7 @@ const brokenLines = [
     },
   },
   {
+    // Statements: 5.0 MQTT-3.1.4-3
     name: "a second client with the same id ends the first",
     async run(kit) {
       const clientId = `same${kit.platform}${kit.version}`;

@@ -47,6 +47,7 @@ Publish decoded(Bytes bytes, Version version) {
 
 }  // namespace
 
+// Statements: 5.0 MQTT-2.2.2-1, MQTT-2.2.1-2
 TEST_CASE("publish head: the plainest") {
   PublishHead head;
   head.topic = "a/b";

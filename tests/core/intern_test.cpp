@@ -220,6 +220,7 @@ TEST_CASE("aliases: hold their names until another takes their place, or the con
   CHECK(find(interner, "b") == Interner::none);
 }
 
+// Statements: 5.0 MQTT-3.3.2-10
 TEST_CASE("aliases: all 65,535 for one name") {
   Interner interner{1, 1};
   tarta::InboundAliases aliases;

@@ -46,6 +46,7 @@ constexpr Range ranges[] = {
 
 }  // namespace
 
+// Statements: 5.0 MQTT-3.1.2-12
 TEST_CASE("options: every number has its range") {
   CHECK(std::size(ranges) == static_cast<std::size_t>(NumberOption::count) - 1);
   for (const auto& [option, least, most] : ranges) {
@@ -110,6 +111,7 @@ TEST_CASE("options: bytes are copied, replaced and cleared") {
   CHECK_FALSE(options.has(BytesOption::password));
 }
 
+// Statements: 5.0 MQTT-1.5.4-1, MQTT-1.5.4-2, MQTT-3.1.3-4, MQTT-3.1.3-11, MQTT-3.1.3-12
 TEST_CASE("options: texts are well-formed, and all fit into two bytes of length") {
   const std::string ill_formed = "a\xED\xA0\x80", with_null = std::string("a\0b", 3);
   const std::string longest(65'535, 'a'), too_long(65'536, 'a');

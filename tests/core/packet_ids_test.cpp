@@ -40,6 +40,7 @@ TEST_CASE("packet identifiers: 65,535 are in use, and there is no other") {
   CHECK(ids.allocate(&holder) == 0);
 }
 
+// Statements: 5.0 MQTT-2.2.1-3, MQTT-4.3.2-1, MQTT-4.3.3-1
 TEST_CASE("packet identifiers: one that is held is not given again, however often they go round") {
   Ids ids;
   int held_by = 0, passing = 0;

@@ -99,6 +99,7 @@ TEST_CASE("reader: texts are checked") {
   CHECK(fault_of({0, 1, 0xC3, 0xA5}) == Fault::text_ill_formed);  // cut in the middle of a character
 }
 
+// Statements: 5.0 MQTT-1.5.5-1
 TEST_CASE("variable byte integers: the boundaries of 5.0 table 1-1") {
   struct Case {
     std::uint32_t value;

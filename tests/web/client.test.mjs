@@ -16,6 +16,7 @@ const rejectsWith = (promise, code, more = {}) =>
 
 // ---- connecting and closing ----
 
+// Statements: 5.0 MQTT-3.1.2-1, MQTT-3.1.2-3, MQTT-3.1.2-9, MQTT-3.1.2-17, MQTT-3.1.2-19, MQTT-3.1.3-1
 test("CONNECT says what the options say; close() says goodbye", async (t) => {
   const broker = await FakeBroker.start();
   t.after(() => broker.stop());
@@ -79,6 +80,7 @@ test("close() of a client that never connected", async () => {
   assert.equal(client.state, "closed");
 });
 
+// Statements: 5.0 MQTT-1.5.4-1, MQTT-1.5.4-2, MQTT-3.3.1-4, MQTT-3.3.2-1, MQTT-3.3.2-2, MQTT-3.3.2-8, MQTT-3.3.4-6
 test("mistakes in arguments are told at once", withClient(async ({ client, peer }) => {
   assert.throws(() => new Client("http://", {}), TypeError);
   assert.throws(() => new Client("ftp://host/"), TypeError);
@@ -145,6 +147,15 @@ test("what the server would call a protocol error is not sent", withClient(async
   }
   await peer.expectNothing();
 }, { sessionExpiryInterval: 0 }));
+
+// Statements: 5.0 MQTT-3.3.2-13, MQTT-3.3.2-14, MQTT-3.3.2-19, MQTT-3.8.3-1
+test("what is no text, or no name where one is asked for, is not sent", withClient(async ({ client, peer }) => {
+  for (const properties of [{ responseTopic: "a/#" }, { responseTopic: "+" }, { responseTopic: "" }, { responseTopic: "\udc00" }, { contentType: "\ud800" }]) {
+    assert.throws(() => client.publish("a", "b", { properties }), TypeError, JSON.stringify(properties));
+  }
+  assert.throws(() => client.subscribe("a/\ud800"), TypeError);
+  await peer.expectNothing();
+}));
 
 test("QoS 0, 1 and 2; refusals", withClient(async ({ client, peer }) => {
   const zero = client.publish("t", "0", { properties: { contentType: "c" }, expiry: 9 });
@@ -318,6 +329,7 @@ test("several filters; some are refused", withClient(async ({ client, peer }) =>
   await rejectsWith(none, "SUBSCRIBE_REFUSED", { reasonCode: 0x8f, reasonString: "why", phase: "subscribe" });
 }));
 
+// Statements: 5.0 MQTT-3.3.4-4
 test("Subscription Identifiers decide whom a copy is for", withClient(async ({ client, peer }) => {
   const got = { wide: [], narrow: [], routed: [] };
   const wide = client.subscribe("a/#", {}, (message) => got.wide.push(message.text()));
@@ -401,6 +413,7 @@ test("loops drop what is too much, and end with their signal", withClient(async 
   peer.send(unsuback((await peer.expect(UNSUBSCRIBE)).id, 0));
 }));
 
+// Statements: 5.0 MQTT-3.3.2-3, MQTT-4.5.0-2
 test("message events", withClient(async ({ client, peer }) => {
   const got = [];
   client.addEventListener("message", ({ detail }) => got.push([detail.topic, detail.text(), detail.qos]));
@@ -409,8 +422,20 @@ test("message events", withClient(async ({ client, peer }) => {
   assert.deepEqual(got, [["nobody/subscribed", "x", 1]]);
 }));
 
+// Statements: 5.0 MQTT-1.5.4-3
+test("U+FEFF is a character as any other", withClient(async ({ client, peer }) => {
+  const got = [];
+  await subscribed(client, peer, "\ufeff/#", {}, ({ topic, properties }) => got.push([topic, properties.contentType]));
+  peer.send(publish("\ufeff/a", "x", { properties: [...hex("03 0005 efbbbf c3a5")] }));
+  await until(() => got.length === 1);
+  assert.deepEqual(got, [["\ufeff/a", "\ufeffå"]]);
+  client.publish("\ufeff/b", "x");
+  assert.equal((await peer.expect(PUBLISH)).body.toString("hex", 2, 7), "efbbbf2f62");
+}));
+
 // ---- authentication ----
 
+// Statements: 5.0 MQTT-4.12.0-3, MQTT-4.12.1-1
 test("enhanced authentication, and once more on the open connection", async (t) => {
   const broker = await FakeBroker.start();
   t.after(() => broker.stop());
@@ -436,6 +461,18 @@ test("enhanced authentication, and once more on the open connection", async (t) 
   await once;
   assert.deepEqual(seen, ["a", "b"]);
 });
+
+// Statements: 5.0 MQTT-4.12.1-2
+test("authentication once more that fails on our side ends the connection", withClient(async ({ client, peer }) => {
+  const once = client.reauthenticate();
+  const failing = assert.rejects(once, MqttError);
+  await peer.expect(AUTH);
+  peer.send(hex("f0 06 18 04 15 0001 6d"));
+  assert.equal((await peer.expect(DISCONNECT)).body.length > 0, true);
+  await failing;
+  await peer.ended();
+  assert.equal(client.state, "closed");
+}, { authentication: { method: "m", next: () => { throw new Error("no key"); } } }, { connack: { properties: hex("15 0001 6d") } }));
 
 test("keep alive", { timeout: 5000 }, withClient(async ({ client, peer }) => {
   await peer.expect(PINGREQ);

@@ -26,6 +26,7 @@ const quick = { min: 1, max: 10 };
 
 // ---- servers that break the rules ----
 
+// Statements: 5.0 MQTT-3.14.4-2
 test("a truncated property is a typed error, and ends the connection", async (t) => {
   const broker = await start(t);
   const connecting = connect(broker.url, options);
@@ -49,6 +50,7 @@ test("what follows a violation in the same chunk is not delivered", withClient(a
   await fails(client.publish("a", "b"), "MALFORMED_PACKET");
 }));
 
+// Statements: 5.0 MQTT-6.0.0-1
 test("text, before and after CONNACK", async (t) => {
   const broker = await start(t);
   const connecting = connect(broker.url, options);
@@ -73,6 +75,7 @@ test("empty messages are ignored, and never sent", withClient(async ({ client, p
   assert.ok(peer.messages.every((size) => size > 0));
 }));
 
+// Statements: 5.0 MQTT-6.0.0-4
 test("a subprotocol that was not asked for", async (t) => {
   const broker = await start(t, { subprotocol: null });
   const { port } = broker.server.address();
@@ -86,6 +89,16 @@ test("a subprotocol that was not asked for", async (t) => {
   }
   const error = await fails(connect(`ws://127.0.0.1:${port}`, { ...options, WebSocket: Careless }), "NOT_MQTT");
   assert.match(error.message, /"other"/);
+});
+
+// Statements: 5.0 MQTT-6.0.0-3
+test("the subprotocol mqtt is offered", async (t) => {
+  const broker = await start(t);
+  const offered = new Promise((resolve) => broker.server.once("headers", (_, request) => resolve(request.headers["sec-websocket-protocol"])));
+  const connecting = connect(broker.url, options);
+  await broker.online();
+  await (await connecting).close();
+  assert.equal(await offered, "mqtt");
 });
 
 test("no server; a server that is none", async (t) => {

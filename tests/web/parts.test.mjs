@@ -47,6 +47,7 @@ describe("properties", () => {
     }
   });
 
+  // Statements: 5.0 MQTT-1.5.4-1, MQTT-3.3.2-19
   test("mistakes", () => {
     for (const [properties, type] of [
       [{ contentType: 1 }, TypeError], [{ contentType: "\ud800" }, TypeError],
@@ -60,6 +61,7 @@ describe("properties", () => {
   });
 });
 
+// Statements: 5.0 MQTT-1.5.4-1
 test("text: ASCII, beyond, long, ill-formed", () => {
   for (const text of ["", "plain", "å", "🍰", "x".repeat(100), "å".repeat(1000), "x".repeat(63) + "å", "\ufeff"]) {
     assert.equal(hex(encodeText(text)), hex(Buffer.from(text)), text);

@@ -28,7 +28,7 @@ async function refuse(broker, reason, name) {
   peer.send(connack({ reason, properties: reference(name) }));
 }
 
-// Statements: 5.0 MQTT-3.14.2; scenarios 39
+// Statements: scenarios 39
 test("a reference is told, and not followed unless that is asked for", async (t) => {
   const [one, two] = [await start(t), await start(t)];
   for (const [reason, retriable] of [[USE_ANOTHER, false], [MOVED, false]]) {
