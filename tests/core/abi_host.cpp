@@ -3,6 +3,7 @@
 #include <cstring>
 #include <stdexcept>
 
+#include "event_log.hpp"
 #include "options.hpp"
 
 namespace tarta {
@@ -42,6 +43,7 @@ std::vector<Record> AbiHost::records() {
     if (at + first > now.record_words) throw std::out_of_range("half a record");
     const std::uint32_t size = is_long ? now.records[at + 1] : head >> 16;
     if (size < first || size > now.record_words - at) throw std::out_of_range("a record larger than the row");
+    for (std::uint32_t i = at; i < at + size; ++i) EventLog::instance().add(now.records[i]);
     all.push_back({head & 0xFFU, head >> 8 & 0xFFU, {now.records + at + first, now.records + at + size}});
     at += size;
   }

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "bytes.hpp"
+#include "event_log.hpp"
 #include "inspect.hpp"
 #include "names.hpp"
 
@@ -49,6 +50,7 @@ std::vector<std::uint8_t> payload_of(std::string_view topic, std::uint32_t numbe
 }
 
 void LawfulServer::read(Bytes sent) {
+  EventLog::instance().add(sent);
   while (!sent.empty()) {
     Buffer<std::uint32_t> words;
     const Inspection found = inspect(sent, version_, Sender::client, no_limit, words);

@@ -4,6 +4,7 @@
 
 #include <cstdio>
 
+#include "event_log.hpp"
 #include "random.hpp"
 
 int main(int count, char** arguments) {
@@ -11,5 +12,9 @@ int main(int count, char** arguments) {
   // Before anything runs: a sanitizer ends the process without another word.
   std::printf("random tests: TARTA_TEST_SEED=%llu\n", static_cast<unsigned long long>(tarta::test_seed()));
   std::fflush(stdout);
-  return context.run();
+  const int result = context.run();
+  const tarta::EventLog& log = tarta::EventLog::instance();
+  std::printf("event log: %llu words, digest %016llx\n", static_cast<unsigned long long>(log.words()),
+              static_cast<unsigned long long>(log.digest()));
+  return result;
 }

@@ -85,7 +85,7 @@ std::vector<std::uint8_t> bytes_of(const std::string& value) {
 }
 
 void append_property(std::vector<std::uint8_t>& to, const std::string& name, const std::string& value) {
-  const auto* const at = std::find(property_names.begin(), property_names.end(), name);
+  const auto at = std::find(property_names.begin(), property_names.end(), name);
   if (at == property_names.end()) throw std::runtime_error("no field or property is called " + name);
   const auto property = static_cast<Property>(at - property_names.begin());
   std::vector<std::uint8_t> room(value.size() + 16);
@@ -204,7 +204,7 @@ std::string describe(Bytes packet, Version version, Sender sender) {
 
 std::vector<std::uint8_t> encode(const std::string& line, Version version) {
   const std::vector<std::string> all = words(line);
-  const auto* const at = std::find(type_names.begin(), type_names.end(), all.at(0));
+  const auto at = std::find(type_names.begin(), type_names.end(), all.at(0));
   if (at == type_names.end()) throw std::runtime_error("no packet is called " + all[0]);
   const auto type = static_cast<PacketType>(at - type_names.begin());
   if (type == PacketType::pingresp || type == PacketType::pingreq) {
