@@ -294,6 +294,7 @@ void Session::end(Error error, std::uint8_t reason, Fault fault, unsigned flags,
   connection_over();
   if ((flags & closed_final) == 0) return;
   session_expiry_ = no_expiry;  // nobody waits for its end
+  session_ends_ = 0;
   settle_all(error);
 }
 

@@ -193,6 +193,7 @@ class Session {
   Error check_publish(const PublishHead& head) const;
   static bool valid_publish_properties(Bytes properties);
   Error make_room(std::uint8_t qos, std::uint32_t bytes);
+  Error no_identifier() const;
   Outgoing* find_operation(std::uint32_t operation);
   PublishHead head_of(const Outgoing& entry) const;
   void give_alias(PublishHead& head, std::uint32_t topic);

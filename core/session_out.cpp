@@ -143,7 +143,7 @@ std::uint8_t* Session::publish(std::uint32_t operation, std::uint32_t topic, std
     entry->id = ids_.allocate(entry);
     if (entry->id == 0) {
       destroy(entry);
-      return error = Error::packet_identifiers_exhausted, nullptr;
+      return error = no_identifier(), nullptr;
     }
     entry->stage = qos == 1 ? Stage::puback : Stage::pubrec;
     entry->serial = keep(Kept::message, entry->id);
@@ -156,6 +156,11 @@ std::uint8_t* Session::publish(std::uint32_t operation, std::uint32_t topic, std
 }
 
 // --- other commands --------------------------------------------------------------------------------------------------
+
+// Why there is no packet identifier.
+Error Session::no_identifier() const {
+  return ids_.used() == ids_.most ? Error::packet_identifiers_exhausted : Error::out_of_memory;
+}
 
 Outgoing* Session::find_operation(std::uint32_t operation) {
   for (const OutgoingList* list : {&requests_, &inflight_, &unsent_, &unsent_0_}) {

@@ -140,7 +140,7 @@ Error Session::send_request(Outgoing& entry) {
   if (!write_filters(entry, filters) || !write_request_properties(entry, properties)) return Error::out_of_memory;
   if (filters.empty()) return Error::cancelled;
   entry.id = ids_.allocate(&entry);
-  if (entry.id == 0) return Error::packet_identifiers_exhausted;
+  if (entry.id == 0) return no_identifier();
   FilterList packet;
   packet.type = entry.stage == Stage::suback ? PacketType::subscribe : PacketType::unsubscribe;
   packet.id = entry.id;
