@@ -402,7 +402,6 @@ void Session::tick(Now now) {
   records_.clear();
   stamp();
   expire();
-  watch_session();
   if (!disconnecting_) check_times(slept);
   acknowledge_arrivals();
   flush_changes();
@@ -414,6 +413,7 @@ void Session::tick(Now now) {
     disconnecting_ = false;
     end(Error::client_closed, disconnect_reason_, Fault::none, closed_final | closed_by_us);
   }
+  watch_session();
   for (const Failure& failure : failures_) {
     if (failure.operation != 0)
       records_.add(Event::failed, 0, failure.operation, static_cast<std::uint32_t>(failure.error));

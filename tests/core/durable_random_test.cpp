@@ -86,7 +86,9 @@ class DurableHost {
       write();
     }
     CHECK(over());
-    for (const auto& [number, message] : published_) {
+    for (const auto& entry : published_) {
+      const std::uint32_t number = entry.first;
+      const Published& message = entry.second;
       const auto arrived = server_.arrived().find(std::to_string(number));
       const int times = arrived == server_.arrived().end() ? 0 : arrived->second;
       INFO("message ", number, " at QoS ", message.qos);

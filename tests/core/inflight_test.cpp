@@ -38,7 +38,9 @@ TEST_CASE("in flight: every other acknowledgement is a protocol error") {
       {Stage::suback, {PacketType::suback}},
       {Stage::unsuback, {PacketType::unsuback}},
   };
-  for (const auto& [stage, acknowledgements] : rights) {
+  for (const Right& row : rights) {
+    const Stage stage = row.stage;
+    const std::vector<PacketType>& acknowledgements = row.acknowledgements;
     for (unsigned type = 0; type < 16; ++type) {
       const auto packet = static_cast<PacketType>(type);
       const bool right = std::find(acknowledgements.begin(), acknowledgements.end(), packet) != acknowledgements.end();

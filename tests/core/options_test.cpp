@@ -49,7 +49,9 @@ constexpr Range ranges[] = {
 // Statements: 5.0 MQTT-3.1.2-12
 TEST_CASE("options: every number has its range") {
   CHECK(std::size(ranges) == static_cast<std::size_t>(NumberOption::count) - 1);
-  for (const auto& [option, least, most] : ranges) {
+  for (const Range& range : ranges) {
+    const NumberOption option = range.option;
+    const std::uint32_t least = range.least, most = range.most;
     CAPTURE(static_cast<int>(option));
     Options options;
     const std::uint32_t initial = options[option];
