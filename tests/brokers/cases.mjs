@@ -12,6 +12,7 @@ const QOS = [0, 1, 2];
 
 const delivery = [
   ...QOS.map((qos) => ({
+    // Statements: 3.1.1 MQTT-7.0.0-2
     name: `QoS ${qos} from one client to another`,
     async run(kit) {
       const [sender, receiver] = await Promise.all([kit.connect(), kit.connect()]);
@@ -123,6 +124,7 @@ const delivery = [
 
 const retained = [
   {
+    // Statements: 3.1.1 MQTT-3.3.1-8, MQTT-3.3.1-9
     name: "a retained message waits for subscribers until it is deleted",
     async run(kit) {
       const client = await kit.connect();

@@ -195,6 +195,7 @@ const limits = [
 
 const options = [
   {
+    // Statements: scenarios 47
     name: "no local, retain as published, retain handling",
     versions: [5],
     async run(kit) {

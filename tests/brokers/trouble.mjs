@@ -68,7 +68,7 @@ const brokenLines = [
     },
   },
   {
-    // Statements: 5.0 MQTT-3.1.4-3
+    // Statements: 5.0 MQTT-3.1.4-3; 3.1.1 MQTT-3.1.4-2
     name: "a second client with the same id ends the first",
     async run(kit) {
       const clientId = `same${kit.platform}${kit.version}`;
@@ -132,6 +132,7 @@ const refusals = [
     },
   },
   {
+    // Statements: 3.1.1 MQTT-3.3.5-2
     name: "a topic that the user may not write to",
     guarded: true,
     async run(kit) {

@@ -319,6 +319,33 @@ TEST_CASE("abi: what records point to is there while they are walked") {
   CHECK(text_at(records[2].words[1], records[2].words[2]) == "second!");
 }
 
+// Statements: classes 4
+TEST_CASE("abi: a violation is the end, wherever its packet is cut, and whatever follows") {
+  const std::vector<std::uint8_t> violation = tarta::from_hex("30 08 00 01 61 03 23 00 00 78");  // topic alias 0
+  for (std::size_t cut = 0; cut <= violation.size(); ++cut) {
+    CAPTURE(cut);
+    AbiHost host;
+    host.connect(5);
+    std::size_t closed = 0, others = 0;
+    const auto look = [&] {
+      for (const Record& record : host.records()) ++(is(record, Event::closed) ? closed : others);
+    };
+    host.receive(tarta::Bytes{violation}.first(cut));
+    look();
+    host.receive(tarta::Bytes{violation}.subspan(cut));
+    look();
+    CHECK(closed == 1);
+    CHECK(host.sent() == "E0 01 94");
+    host.receive("30 04 00 01 61 00");
+    look();
+    tarta_tick(host, 1, 1);
+    look();
+    CHECK(closed == 1);
+    CHECK(others == 0);
+    CHECK(host.sent().empty());
+  }
+}
+
 TEST_CASE("abi: a tick amid a message that takes several rounds loses nothing of it") {
   AbiHost host;
   host.connect(4);
@@ -486,6 +513,7 @@ TEST_CASE("abi: what a crash has left of a message that is over is forgotten") {
   CHECK(records[0].words[2] == 9);
 }
 
+// Statements: classes 20
 TEST_CASE("abi: a store's records are checked before they are believed") {
   AbiHost host;
   for (const std::uint32_t kind : {0U, 4U, 6U, 255U, 257U, 261U, 0xFFFF'FFFFU}) {

@@ -283,6 +283,7 @@ class DurableHost {
 
 }  // namespace
 
+// Statements: scenarios 22; classes 9
 TEST_CASE("durable: nothing is lost and nothing comes twice, whenever the process dies") {
   tarta::Random random{"durable"};
   for (int round = 0; round < 40; ++round) {

@@ -113,7 +113,7 @@ TEST_CASE("options: bytes are copied, replaced and cleared") {
   CHECK_FALSE(options.has(BytesOption::password));
 }
 
-// Statements: 5.0 MQTT-1.5.4-1, MQTT-1.5.4-2, MQTT-3.1.3-4, MQTT-3.1.3-11, MQTT-3.1.3-12
+// Statements: 5.0 MQTT-1.5.4-1, MQTT-1.5.4-2, MQTT-3.1.3-4, MQTT-3.1.3-11, MQTT-3.1.3-12; 3.1.1 MQTT-1.5.3-1, MQTT-1.5.3-2, MQTT-3.1.3-10, MQTT-3.1.3-11, MQTT-3.1.3-4
 TEST_CASE("options: texts are well-formed, and all fit into two bytes of length") {
   const std::string ill_formed = "a\xED\xA0\x80", with_null = std::string("a\0b", 3);
   const std::string longest(65'535, 'a'), too_long(65'536, 'a');

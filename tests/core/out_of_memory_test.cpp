@@ -310,6 +310,7 @@ void at_each_allocation(FailingHeap::Then then, const std::function<void(Failing
 
 }  // namespace
 
+// Statements: 3.1.1 MQTT-4.8.0-2
 TEST_CASE("out of memory: whichever allocation fails, a client goes on when there is memory again") {
   for (const Version version : {Version::v5, Version::v3_1_1}) {
     for (const bool durable : {false, true}) {

@@ -14,7 +14,7 @@ using tarta::Fault;
 using tarta::valid_filter;
 using tarta::valid_topic_name;
 
-// Statements: 5.0 MQTT-3.3.2-2, MQTT-4.7.0-1
+// Statements: 5.0 MQTT-3.3.2-2, MQTT-4.7.0-1; 3.1.1 MQTT-4.7.1-1
 TEST_CASE("topic names: anything but a wildcard") {
   for (const std::string_view name :
        {"a"sv, "/"sv, "//"sv, "/a"sv, "a/"sv, "a/b/c"sv, " "sv, "tårta/på/tårta"sv, "$SYS/broker/uptime"sv,
@@ -30,7 +30,7 @@ TEST_CASE("topic names: anything but a wildcard") {
   }
 }
 
-// Statements: 5.0 MQTT-3.3.2-1, MQTT-4.7.3-2
+// Statements: 5.0 MQTT-3.3.2-1, MQTT-4.7.3-2; 3.1.1 MQTT-4.7.3-2
 TEST_CASE("topic names: well-formed text without U+0000") {
   CHECK(check_topic_name(tarta::as_bytes("a\0b"sv)) == Fault::text_null);
   CHECK(check_topic_name(tarta::as_bytes("a\xC3"sv)) == Fault::text_ill_formed);
@@ -39,13 +39,13 @@ TEST_CASE("topic names: well-formed text without U+0000") {
   CHECK_FALSE(valid_topic_name("a\xC3"sv));
 }
 
-// Statements: 5.0 MQTT-4.7.3-1
+// Statements: 5.0 MQTT-4.7.3-1; 3.1.1 MQTT-4.7.3-1
 TEST_CASE("topic names: the empty one stands for an alias only") {
   CHECK(check_topic_name({}) == Fault::none);
   CHECK_FALSE(valid_topic_name(""));
 }
 
-// Statements: 5.0 MQTT-4.7.3-3
+// Statements: 5.0 MQTT-4.7.3-3; 3.1.1 MQTT-4.7.3-3
 TEST_CASE("topic names and filters: at most 65,535 bytes") {
   CHECK(valid_topic_name(std::string(65'535, 'a')));
   CHECK_FALSE(valid_topic_name(std::string(65'536, 'a')));
@@ -55,8 +55,8 @@ TEST_CASE("topic names and filters: at most 65,535 bytes") {
   CHECK_FALSE(valid_filter("$share/g/" + std::string(65'527, 'a')));
 }
 
-// Statements: 5.0 MQTT-4.7.1-1, MQTT-4.7.1-2, MQTT-4.7.3-1, MQTT-4.7.3-2
-// Statements: 5.0 MQTT-3.8.3-1, MQTT-3.10.3-1
+// Statements: 5.0 MQTT-4.7.1-1, MQTT-4.7.1-2, MQTT-4.7.3-1, MQTT-4.7.3-2; 3.1.1 MQTT-4.7.1-2, MQTT-4.7.1-3, MQTT-4.7.3-1, MQTT-4.7.3-2
+// Statements: 5.0 MQTT-3.8.3-1, MQTT-3.10.3-1; 3.1.1 MQTT-3.10.3-1, MQTT-3.8.3-1
 TEST_CASE("filters: wildcards fill levels, # the last one") {
   for (const std::string_view filter :
        {"a"sv, "/"sv, "+"sv, "#"sv, "+/+"sv, "/+"sv, "+/"sv, "a/+/b"sv, "a/#"sv, "/#"sv, "+/#"sv, "+/a/#"sv, "//#"sv,

@@ -207,6 +207,7 @@ TEST_CASE("vectors: the head of a PUBLISH can be told as soon as it is there, wi
   });
 }
 
+// Statements: classes 1
 TEST_CASE("vectors: a shorter or a longer body is never read past its end") {
   for_each_vector([](const Vector& vector, const Receiver& receiver) {
     if (is_early(vector.fault) || vector.bytes.size() > 10'000) return;

@@ -107,6 +107,7 @@ const isSlow = (bytes, version) =>
     return performance.now() - begin > LONGEST;
   });
 
+// Statements: classes 3, 4
 test("changed packets of a server: an error with a name, or on it goes", { timeout: 600_000 }, (t) => {
   const random = new Random(seed);
   const lawful = VERSIONS.map((version) => [

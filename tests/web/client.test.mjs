@@ -80,7 +80,7 @@ test("close() of a client that never connected", async () => {
   assert.equal(client.state, "closed");
 });
 
-// Statements: 5.0 MQTT-1.5.4-1, MQTT-1.5.4-2, MQTT-3.3.1-4, MQTT-3.3.2-1, MQTT-3.3.2-2, MQTT-3.3.2-8, MQTT-3.3.4-6
+// Statements: 5.0 MQTT-1.5.4-1, MQTT-1.5.4-2, MQTT-3.3.1-4, MQTT-3.3.2-1, MQTT-3.3.2-2, MQTT-3.3.2-8, MQTT-3.3.4-6; 3.1.1 MQTT-1.5.3-1, MQTT-1.5.3-2; classes 13
 test("mistakes in arguments are told at once", withClient(async ({ client, peer }) => {
   assert.throws(() => new Client("http://", {}), TypeError);
   assert.throws(() => new Client("ftp://host/"), TypeError);
@@ -118,7 +118,7 @@ test("a limit of 0 is a mistake that is told at once, and nothing comes after it
   await pause(50); // an exception of the engine would end the test
 });
 
-// Statements: 5.0 MQTT-1.5.4-2, MQTT-3.1.3-4, MQTT-3.1.3-12
+// Statements: 5.0 MQTT-1.5.4-2, MQTT-3.1.3-4, MQTT-3.1.3-12; 3.1.1 MQTT-1.5.3-2, MQTT-3.1.3-11, MQTT-3.1.3-4
 test("an option that is no text of MQTT is a mistake, not left off", () => {
   for (const options of [
     { clientId: "a\0" }, { credentials: { username: "a\0" } }, { authentication: { method: "a\0" } },
@@ -148,7 +148,7 @@ test("what the server would call a protocol error is not sent", withClient(async
   await peer.expectNothing();
 }, { sessionExpiryInterval: 0 }));
 
-// Statements: 5.0 MQTT-3.3.2-13, MQTT-3.3.2-14, MQTT-3.3.2-19, MQTT-3.8.3-1
+// Statements: 5.0 MQTT-3.3.2-13, MQTT-3.3.2-14, MQTT-3.3.2-19, MQTT-3.8.3-1; 3.1.1 MQTT-3.8.3-1
 test("what is no text, or no name where one is asked for, is not sent", withClient(async ({ client, peer }) => {
   for (const properties of [{ responseTopic: "a/#" }, { responseTopic: "+" }, { responseTopic: "" }, { responseTopic: "\udc00" }, { contentType: "\ud800" }]) {
     assert.throws(() => client.publish("a", "b", { properties }), TypeError, JSON.stringify(properties));
@@ -304,6 +304,7 @@ test("one subscription for all that use a filter", withClient(async ({ client, p
   assert.equal(got.flat().includes("late"), false);
 }));
 
+// Statements: classes 21
 test("patterns and params; topics with names of Object.prototype", withClient(async ({ client, peer }) => {
   const got = [];
   await subscribed(client, peer, "site/{__proto__}/{rest...}", {}, ({ params, topic }) => got.push([topic, params["__proto__"], params.rest]));
@@ -422,7 +423,7 @@ test("message events", withClient(async ({ client, peer }) => {
   assert.deepEqual(got, [["nobody/subscribed", "x", 1]]);
 }));
 
-// Statements: 5.0 MQTT-1.5.4-3
+// Statements: 5.0 MQTT-1.5.4-3; 3.1.1 MQTT-1.5.3-3
 test("U+FEFF is a character as any other", withClient(async ({ client, peer }) => {
   const got = [];
   await subscribed(client, peer, "\ufeff/#", {}, ({ topic, properties }) => got.push([topic, properties.contentType]));

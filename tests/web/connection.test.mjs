@@ -26,7 +26,7 @@ const quick = { min: 1, max: 10 };
 
 // ---- servers that break the rules ----
 
-// Statements: 5.0 MQTT-3.14.4-2
+// Statements: 5.0 MQTT-3.14.4-2; 3.1.1 MQTT-3.14.4-1; classes 15
 test("a truncated property is a typed error, and ends the connection", async (t) => {
   const broker = await start(t);
   const connecting = connect(broker.url, options);
@@ -39,6 +39,7 @@ test("a truncated property is a typed error, and ends the connection", async (t)
   await peer.ended();
 });
 
+// Statements: classes 5
 test("what follows a violation in the same chunk is not delivered", withClient(async ({ client, peer }) => {
   const got = [];
   await subscribed(client, peer, "#", { qos: 1 }, (message) => got.push(message.text()));
@@ -50,7 +51,7 @@ test("what follows a violation in the same chunk is not delivered", withClient(a
   await fails(client.publish("a", "b"), "MALFORMED_PACKET");
 }));
 
-// Statements: 5.0 MQTT-6.0.0-1
+// Statements: 5.0 MQTT-6.0.0-1; 3.1.1 MQTT-6.0.0-1; scenarios 40
 test("text, before and after CONNACK", async (t) => {
   const broker = await start(t);
   const connecting = connect(broker.url, options);
@@ -65,6 +66,7 @@ test("text, before and after CONNACK", async (t) => {
   await peer.ended();
 });
 
+// Statements: scenarios 41; classes 24
 test("empty messages are ignored, and never sent", withClient(async ({ client, peer }) => {
   const got = [];
   await subscribed(client, peer, "a", {}, (message) => got.push(message.text()));
@@ -75,7 +77,7 @@ test("empty messages are ignored, and never sent", withClient(async ({ client, p
   assert.ok(peer.messages.every((size) => size > 0));
 }));
 
-// Statements: 5.0 MQTT-6.0.0-4
+// Statements: 5.0 MQTT-6.0.0-4; 3.1.1 MQTT-6.0.0-4; scenarios 42
 test("a subprotocol that was not asked for", async (t) => {
   const broker = await start(t, { subprotocol: null });
   const { port } = broker.server.address();
@@ -91,7 +93,7 @@ test("a subprotocol that was not asked for", async (t) => {
   assert.match(error.message, /"other"/);
 });
 
-// Statements: 5.0 MQTT-6.0.0-3
+// Statements: 5.0 MQTT-6.0.0-3; 3.1.1 MQTT-6.0.0-3
 test("the subprotocol mqtt is offered", async (t) => {
   const broker = await start(t);
   const offered = new Promise((resolve) => broker.server.once("headers", (_, request) => resolve(request.headers["sec-websocket-protocol"])));
@@ -129,6 +131,7 @@ test("refusals, with their reasons", async (t) => {
 // ---- every promise settles ----
 
 for (const qos of [0, 1, 2]) {
+  // Statements: classes 16
   test(`every promise settles wherever the server closes (QoS ${qos})`, async (t) => {
     const broker = await start(t);
     for (let survive = 0; survive < 9; survive++) {
@@ -292,6 +295,29 @@ test("3.1.1 where the server does not speak 5.0, and it stays so", async (t) => 
   assert.equal((await (await broker.accept()).expect(CONNECT)).body[6], 4);
 });
 
+// Statements: classes 19
+test("pauses are a random part of a time that grows; one short connection does not begin them anew", async (t) => {
+  const { random } = Math;
+  t.after(() => (Math.random = random));
+  Math.random = () => 0.5;
+  const broker = await start(t);
+  const client = new Client((attempt) => (attempt === 3 ? broker.url : "ws://127.0.0.1:1"), {
+    version: 5, reconnect: { min: 40, max: 200, factor: 2, initial: true },
+  });
+  t.after(() => client.close());
+  const pauses = [];
+  client.addEventListener("state", ({ detail: { state, retryAt } }) => {
+    if (retryAt) pauses.push(Math.round((retryAt - Date.now()) / 20) * 20);
+    if (state === "online") setTimeout(() => peer.drop(), 5);
+  });
+  const connecting = client.connect();
+  const peer = await broker.online();
+  await connecting;
+  await until(() => pauses.length === 6);
+  // Half of 40, 80, 160; then there was a connection for a moment; 200 is the most.
+  assert.deepEqual(pauses, [20, 40, 80, 100, 100, 100]);
+});
+
 test("3.1.1 where the server stays silent at 5.0", async (t) => {
   const broker = await start(t);
   const connecting = connect(broker.url, { reconnect: false, connectTimeout: 200 });
@@ -318,6 +344,7 @@ test("a session that expires while there is no connection is told at once", asyn
   assert.ok(performance.now() - before > 800);
 });
 
+// Statements: classes 17
 test("after a sleep the line must show that it is alive", withClient(async ({ client, peer, t }) => {
   const now = Date.now;
   t.after(() => (Date.now = now));
@@ -326,6 +353,7 @@ test("after a sleep the line must show that it is alive", withClient(async ({ cl
   await peer.expectAll(PUBLISH, PINGREQ);
 }));
 
+// Statements: classes 22
 test("secrets are in no log and no error", async (t) => {
   const broker = await start(t);
   const records = [];

@@ -14,6 +14,7 @@ const { readOptions } = await source("options.ts");
 const hex = (bytes) => Buffer.from(bytes).toString("hex");
 
 describe("properties", () => {
+  // Statements: classes 21
   test("round trip, in order, duplicates kept", () => {
     const properties = {
       payloadFormatIndicator: 1, messageExpiryInterval: 0xffffffff, contentType: "å\ufeff", responseTopic: "r",

@@ -28,7 +28,7 @@ async function refuse(broker, reason, name) {
   peer.send(connack({ reason, properties: reference(name) }));
 }
 
-// Statements: scenarios 39
+// Statements: scenarios 39; classes 23
 test("a reference is told, and not followed unless that is asked for", async (t) => {
   const [one, two] = [await start(t), await start(t)];
   for (const [reason, retriable] of [[USE_ANOTHER, false], [MOVED, false]]) {
@@ -76,6 +76,7 @@ test("an unknown word is a mistake", withClient(async ({ broker }) => {
   assert.throws(() => void connect(broker.url, { redirect: "manual" }), { name: "TypeError", message: /redirect/ });
 }));
 
+// Statements: classes 23
 test("from wss: never to ws:; a path and a query stay", () => {
   const from = new URL("wss://one.example:8084/mqtt?token=1");
   const read = (name) => readReference(name, from)?.href;

@@ -132,7 +132,7 @@ test("QoS 2 comes once, however often it is sent", withClient(async ({ client, p
   assert.deepEqual(got, ["once"]);
 }));
 
-// Statements: 5.0 MQTT-6.0.0-2
+// Statements: 5.0 MQTT-6.0.0-2; 3.1.1 MQTT-6.0.0-2; scenarios 41
 test("every way to split a stream gives the same messages", withClient(async ({ client, peer }) => {
   const got = [];
   await subscribed(client, peer, "in/#", { qos: 1 }, (message) => got.push([message.topic, message.text(), message.properties.contentType]));
