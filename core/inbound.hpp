@@ -3,7 +3,8 @@
 // A message arrives, is handed to the application, and is acknowledged once the host says that its handlers have
 // returned, in the order of arrival. The packet identifier of a QoS 2 message stays held from then until PUBREL, so
 // that a repeated PUBLISH is not delivered again. A QoS 2 message whose handlers are still at work when the connection
-// ends is remembered too: what the server sends again is the same message.
+// ends is remembered too: what the server sends again is the same message. What is repeated has a place of its own in
+// the order: its PUBREC goes out behind those of what has arrived before it on this connection.
 #pragma once
 
 #include "buffer.hpp"
@@ -18,15 +19,16 @@ struct Arrival {
   std::uint8_t reason;  // of the acknowledgement
   bool by_hand;         // waits for acknowledge()
   bool ready;           // may be acknowledged when all before it are
-  bool stale;           // came on an earlier connection, and not again yet
+  bool stale;           // came on an earlier connection: it is not answered, …
+  bool again;           // … but when its turn comes here, where it came once more
 };
 
 class Inbound {
  public:
   enum class Arriving : std::uint8_t {
     deliver,      // a new message
-    drop,         // one that is being handled: its acknowledgement will come
-    acknowledge,  // QoS 2, handled before: PUBREC again
+    drop,         // one that is known: its acknowledgement will come when its turn does
+    acknowledge,  // QoS 2, handled before: PUBREC again, at once
     qos_changed,  // the identifier is in use at another QoS
     too_many,     // more than Receive Maximum
     no_memory,
@@ -65,18 +67,29 @@ class Inbound {
 
  private:
   // What is known of a packet identifier without looking for its message.
-  enum Known : std::uint8_t { waits = 1, is_held = 2, qos_2 = 4, is_stale = 8, counts = 16 };
+  enum Known : std::uint8_t {
+    waits = 1,         // it is being handled
+    is_held = 2,       // QoS 2: it was handled, and is not released yet
+    qos_2 = 4,         // one of these two at QoS 2
+    is_stale = 8,      // it waits since an earlier connection
+    counts = 16,       // against our Receive Maximum, on this connection
+    comes_again = 32,  // it has a place in the order for its repetition
+    borne_twice = 64,  // a second message bears it
+  };
 
   Arrival* find(std::uint32_t serial);
   std::uint8_t known(std::uint16_t id) const { return id < known_.size() ? known_[id] : std::uint8_t{0}; }
   bool make_room(std::uint16_t id);
-  void revive(std::uint16_t id);
+  Arrival& repeated(std::uint16_t id);
+  Arriving repeat(std::uint16_t id);
+  void forget(std::uint16_t id);
   void count(std::uint16_t id);
   void give_back();
 
   Buffer<Arrival> arrivals_;  // from head_ on
   std::uint32_t head_ = 0;
-  Buffer<std::uint8_t> known_;  // by packet identifier; grows with those in use
+  std::uint32_t unanswered_ = 0;  // of these, what this connection waits for
+  Buffer<std::uint8_t> known_;    // by packet identifier; grows with those in use
   std::uint32_t last_serial_ = 0;
   std::int32_t unacknowledged_ = 0;  // may be below 0, see give_back()
   std::uint32_t held_count_ = 0;

@@ -64,7 +64,7 @@ class IndexTable {
 
   TARTA_COLD bool grow() {
     Buffer<Slot> larger;
-    const std::uint32_t size = slots_.empty() ? 32 : slots_.size() * 2;
+    const std::uint32_t size = slots_.empty() ? 4 : slots_.size() * 2;
     if (!larger.resize_zeroed(size)) return false;
     for (Slot& slot : larger) slot.index = none;
     larger.swap(slots_);
@@ -78,6 +78,12 @@ class IndexTable {
   std::uint32_t used_ = 0;
 };
 
+inline std::uint64_t word_at(const std::uint8_t* at) {
+  std::uint64_t word;
+  std::memcpy(&word, at, sizeof word);
+  return word;
+}
+
 // A salted hash of bytes; what a peer chooses must not be able to make all names collide.
 inline std::uint32_t hash_bytes(Bytes bytes, std::uint64_t salt) {
   constexpr std::uint64_t multiplier = 0x9E37'79B9'7F4A'7C15;
@@ -88,15 +94,29 @@ inline std::uint32_t hash_bytes(Bytes bytes, std::uint64_t salt) {
   const std::uint8_t* at = bytes.data();
   std::size_t left = bytes.size();
   std::uint64_t hash = mix(salt ^ left);
-  for (; left >= 8; at += 8, left -= 8) {
-    std::uint64_t word;
-    std::memcpy(&word, at, 8);
+  for (; left > 8; at += 8, left -= 8) hash = mix(hash ^ word_at(at));
+  if (bytes.size() >= 8) {
+    hash = mix(hash ^ word_at(at + left - 8));  // some bytes once more, instead of one by one
+  } else {
+    std::uint64_t word = 0;
+    for (; left > 0; ++at, --left) word = word << 8 | *at;
     hash = mix(hash ^ word);
   }
-  std::uint64_t word = 0;
-  for (; left > 0; ++at, --left) word = word << 8 | *at;
-  hash = mix(hash ^ word);
   return static_cast<std::uint32_t>(hash ^ hash >> 29);
+}
+
+// Whether `size` bytes are the same. Emscripten's memcmp() looks at them one by one.
+inline bool same_bytes(const std::uint8_t* a, const std::uint8_t* b, std::size_t size) {
+  if (size < 8) {
+    for (; size > 0; ++a, ++b, --size) {
+      if (*a != *b) return false;
+    }
+    return true;
+  }
+  for (; size > 8; a += 8, b += 8, size -= 8) {
+    if (word_at(a) != word_at(b)) return false;
+  }
+  return word_at(a + size - 8) == word_at(b + size - 8);  // as above
 }
 
 }  // namespace tarta

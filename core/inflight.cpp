@@ -45,18 +45,34 @@ Effect effect_of(Stage stage, PacketType acknowledgement, std::uint8_t reason) {
   }
 }
 
-Outgoing* make_outgoing(std::uint32_t topic_size, std::uint32_t properties_size, std::uint32_t payload_size) {
-  const std::uint64_t size = sizeof(Outgoing) + std::uint64_t{topic_size} + properties_size + payload_size;
+OutgoingTopic* make_topic(std::string_view name) {
+  void* const block = std::malloc(sizeof(OutgoingTopic) + name.size());
+  if (block == nullptr) return nullptr;
+  auto* const topic = new (block) OutgoingTopic{1, OutgoingTopic::none, 0, static_cast<std::uint16_t>(name.size())};
+  std::memcpy(topic + 1, name.data(), name.size());
+  return topic;
+}
+
+void let_go(OutgoingTopic* topic) {
+  if (topic != nullptr && --topic->holders == 0) std::free(topic);
+}
+
+Outgoing* make_outgoing(OutgoingTopic* topic, std::uint32_t properties_size, std::uint32_t payload_size) {
+  const std::uint64_t size = sizeof(Outgoing) + std::uint64_t{properties_size} + payload_size;
   void* const block = size > 0x7FFF'FFFF ? nullptr : std::malloc(static_cast<std::size_t>(size));
   if (block == nullptr) return nullptr;
   auto* const entry = new (block) Outgoing{};
-  entry->topic_size = static_cast<std::uint16_t>(topic_size);
+  entry->topic = topic;
+  if (topic != nullptr) ++topic->holders;
   entry->properties_size = properties_size;
   entry->payload_size = payload_size;
   return entry;
 }
 
-void destroy(Outgoing* entry) { std::free(entry); }
+void destroy(Outgoing* entry) {
+  let_go(entry->topic);
+  std::free(entry);
+}
 
 OutgoingList::~OutgoingList() {
   while (Outgoing* const entry = first_) {

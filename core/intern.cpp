@@ -9,7 +9,7 @@ Interner::~Interner() {
 std::uint32_t Interner::find(Bytes name) {
   const std::uint32_t number = table_.find(hash_bytes(name, salt_), [&](std::uint32_t at) {
     const Entry& entry = entries_[at];
-    return entry.size == name.size() && std::memcmp(entry.name, name.data(), name.size()) == 0;
+    return entry.size == name.size() && same_bytes(entry.name, name.data(), name.size());
   });
   if (number != none) entries_[number].used = true;
   return number;

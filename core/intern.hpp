@@ -34,12 +34,12 @@ class Interner {
   }
 
   // What the router's generation was when the name was matched last (0 for never), and whether it matched several
-  // filters.
+  // filters that Subscription Identifiers tell apart.
   std::uint32_t matched(std::uint32_t number) const { return entries_[number].matched; }
-  bool matched_several(std::uint32_t number) const { return entries_[number].several; }
-  void set_matched(std::uint32_t number, std::uint32_t generation, bool several) {
+  bool told_apart(std::uint32_t number) const { return entries_[number].told_apart; }
+  void set_matched(std::uint32_t number, std::uint32_t generation, bool told_apart) {
     entries_[number].matched = generation;
-    entries_[number].several = several;
+    entries_[number].told_apart = told_apart;
   }
 
  private:
@@ -50,7 +50,7 @@ class Interner {
     std::uint32_t matched;
     std::uint16_t pins;
     bool used;  // since the clock hand passed
-    bool several;
+    bool told_apart;
   };
 
   std::uint32_t free_number();

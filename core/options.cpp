@@ -50,9 +50,15 @@ bool allowed(BytesOption option, Bytes value) {
              check_response_topic(properties) == Fault::none;
     }
     case BytesOption::connect_properties: {
-      Properties properties;  // authentication has options of its own
-      return properties.check(value, packet_set::CONNECT) == Fault::none &&
-             !properties.has(Property::authentication_method) && !properties.has(Property::authentication_data);
+      static constexpr Property options[] = {Property::session_expiry_interval, Property::receive_maximum,
+                                             Property::maximum_packet_size,     Property::topic_alias_maximum,
+                                             Property::authentication_method,   Property::authentication_data};
+      Properties properties;
+      if (properties.check(value, packet_set::CONNECT) != Fault::none) return false;
+      for (const Property property : options) {
+        if (properties.has(property)) return false;
+      }
+      return true;
     }
     default:
       return value.size() <= longest;
@@ -60,6 +66,26 @@ bool allowed(BytesOption option, Bytes value) {
 }
 
 }  // namespace
+
+std::uint32_t Options::place_of(BytesOption option) const {
+  std::uint32_t place = 0;
+  for (std::size_t i = 0; i < static_cast<std::size_t>(option); ++i) place += sizes_[i];
+  return place;
+}
+
+// Puts it in the place of what was there; false without memory.
+bool Options::put(BytesOption option, Bytes value) {
+  const std::uint32_t place = place_of(option);
+  std::uint16_t& size = sizes_[static_cast<std::size_t>(option)];
+  const auto wanted = static_cast<std::uint32_t>(value.size());
+  const std::uint32_t behind = bytes_.size() - place - size;
+  if (!bytes_.reserve(place + wanted + behind)) return false;
+  if (behind > 0) std::memmove(bytes_.data() + place + wanted, bytes_.data() + place + size, behind);
+  if (wanted > 0) std::memcpy(bytes_.data() + place, value.data(), wanted);
+  bytes_.truncate(place + wanted + behind);
+  size = static_cast<std::uint16_t>(wanted);
+  return true;
+}
 
 Error Options::set(NumberOption option, std::uint32_t value) {
   if (option >= NumberOption::count || !allowed(option, value)) return Error::invalid_argument;
@@ -69,16 +95,14 @@ Error Options::set(NumberOption option, std::uint32_t value) {
 
 Error Options::set(BytesOption option, Bytes value) {
   if (option >= BytesOption::count || !allowed(option, value)) return Error::invalid_argument;
-  Buffer<std::uint8_t>& bytes = bytes_[static_cast<std::size_t>(option)];
-  bytes.clear();
-  if (!bytes.append(value)) return Error::out_of_memory;
+  if (!put(option, value)) return Error::out_of_memory;
   present_ |= 1U << static_cast<unsigned>(option);
   return Error::none;
 }
 
 void Options::clear(BytesOption option) {
   if (option >= BytesOption::count) return;
-  bytes_[static_cast<std::size_t>(option)].clear();
+  put(option, {});
   present_ &= ~(1U << static_cast<unsigned>(option));
 }
 

@@ -41,7 +41,9 @@ class Options {
  public:
   const Numbers& numbers() const { return numbers_; }
   std::uint32_t operator[](NumberOption option) const { return numbers_[option]; }
-  Bytes operator[](BytesOption option) const { return bytes_[static_cast<std::size_t>(option)]; }
+  Bytes operator[](BytesOption option) const {
+    return Bytes{bytes_}.subspan(place_of(option), sizes_[static_cast<std::size_t>(option)]);
+  }
   bool has(BytesOption option) const { return (present_ >> static_cast<unsigned>(option) & 1U) != 0; }
 
   // Error::invalid_argument when the value is not one that the protocol has.
@@ -50,9 +52,13 @@ class Options {
   void clear(BytesOption option);
 
  private:
+  std::uint32_t place_of(BytesOption option) const;
+  bool put(BytesOption option, Bytes value);
+
   Numbers numbers_;
-  Buffer<std::uint8_t> bytes_[static_cast<std::size_t>(BytesOption::count)];
   std::uint32_t present_ = 0;
+  Buffer<std::uint8_t> bytes_;  // of all options, one behind the other: most sessions set few
+  std::uint16_t sizes_[static_cast<std::size_t>(BytesOption::count)] = {};
 };
 
 }  // namespace tarta

@@ -15,8 +15,9 @@ class PacketIds {
   // A free identifier, which from now on stands for `holder`; 0 when all are in use or without memory.
   std::uint16_t allocate(T* holder) {
     if (used_ == most) return 0;
-    // A table that is seven eighths full makes for long searches.
-    if (used_ + used_ / 8 + 2 > table_.size() && !grow()) return 0;
+    // In a small table identifiers would go round too soon; one that is seven eighths full makes for long searches.
+    const bool too_soon = table_.size() < 16 && last_ + 1 >= table_.size();
+    if ((too_soon || used_ + used_ / 8 + 2 > table_.size()) && !grow()) return 0;
     do {
       last_ = last_ + 1 < table_.size() ? last_ + 1 : 1;
     } while (table_[last_] != nullptr);
@@ -50,7 +51,7 @@ class PacketIds {
  private:
   bool grow() {
     if (table_.size() == most + 1) return true;
-    return table_.resize_zeroed(table_.empty() ? 16 : table_.size() * 2);
+    return table_.resize_zeroed(table_.empty() ? 4 : table_.size() * 2);
   }
 
   Buffer<T*> table_;  // by identifier; [0] is not used

@@ -1,5 +1,6 @@
 #include "property.hpp"
 
+#include <algorithm>
 #include <array>
 
 namespace tarta {
@@ -14,7 +15,12 @@ constexpr std::array<PropertyInfo, static_cast<std::size_t>(Property::count)> ta
 #undef TARTA_PROPERTY
 }};
 
-constexpr std::uint32_t identifiers = 0x2B;  // all are below
+// All identifiers are below.
+constexpr std::uint32_t identifiers = [] {
+  std::uint32_t largest = 0;
+  for (const PropertyInfo& row : table) largest = std::max<std::uint32_t>(largest, row.identifier);
+  return largest + 1;
+}();
 
 // Identifier -> property; `count` where there is none.
 constexpr auto by_identifier = [] {

@@ -62,7 +62,8 @@ class Properties {
   void decode(Reader& reader, std::uint32_t where);
 
   Bytes raw_{};
-  std::uint32_t present_ = 0;
+  std::uint32_t present_ = 0;  // a bit for each
+  static_assert(static_cast<std::size_t>(Property::count) <= 32);
   Value values_[static_cast<std::size_t>(Property::count)];  // read only where present_ says so
 };
 

@@ -23,12 +23,18 @@ class Records {
   static constexpr std::uint32_t full_at = 16'000;  // words, after which the host walks before more are made
 
   // Room for the record that tells that there is no memory for others. False: there is not even that.
-  bool prepare() { return words_.reserve(16); }
+  bool prepare() { return words_.reserve(few); }
 
   const Buffer<std::uint32_t>& words() const { return words_; }
   bool full() const { return words_.size() >= full_at; }
   bool failed() const { return words_.failed(); }
   void clear() { words_.clear(); }
+
+  // Gives back what many records have needed; called while there are none.
+  void rest() {
+    Buffer<std::uint32_t> small;
+    if (words_.capacity() > few && !words_.failed() && small.reserve(few)) words_.swap(small);
+  }
 
   // A record of up to seven words, the first included.
   template <class... Words>
@@ -79,6 +85,8 @@ class Records {
   static std::uint32_t head(Event event, unsigned flags, std::uint32_t count) {
     return static_cast<std::uint32_t>(event) | flags << 8 | count << 16;
   }
+
+  static constexpr std::uint32_t few = 6;  // words of CLOSED
 
   Buffer<std::uint32_t> words_;
   std::uint32_t start_ = 0;

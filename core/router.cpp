@@ -7,7 +7,7 @@
 namespace tarta {
 
 Router::~Router() {
-  for (const Node& node : nodes_) std::free(node.level);
+  for (Node& node : nodes_) node.free_level();
 }
 
 std::uint32_t Router::edge_hash(std::uint32_t parent, std::string_view level) const {
@@ -18,12 +18,12 @@ std::uint32_t Router::child(std::uint32_t parent, std::string_view level) const 
   return edges_.find(edge_hash(parent, level), [&](std::uint32_t at) {
     const Node& node = nodes_[at];
     return node.parent == parent && node.size == level.size() &&
-           std::memcmp(node.level, level.data(), level.size()) == 0;
+           std::memcmp(node.level(), level.data(), level.size()) == 0;
   });
 }
 
 std::uint32_t Router::make_node(std::uint32_t parent) {
-  const Node fresh{parent, 0, none, none, none, 0, nullptr, 0};
+  const Node fresh{parent, none, none, none, 0, 0, {}};
   if (vacant_.empty()) return nodes_.push(fresh) ? nodes_.size() - 1 : none;
   const std::uint32_t at = vacant_.back();
   vacant_.truncate(vacant_.size() - 1);
@@ -41,16 +41,17 @@ std::uint32_t Router::make_child(std::uint32_t parent, std::string_view level) {
   if (plus) {
     nodes_[parent].plus = at;
   } else {
-    node.level = static_cast<std::uint8_t*>(std::malloc(level.size() + 1));
-    node.hash = edge_hash(parent, level);
-    if (node.level == nullptr || !edges_.insert(node.hash, at)) {
-      std::free(node.level);
-      node.level = nullptr;
+    std::uint8_t* to = node.near;
+    if (level.size() > sizeof node.near) to = node.far = static_cast<std::uint8_t*>(std::malloc(level.size()));
+    if (to != nullptr) {
+      node.size = static_cast<std::uint32_t>(level.size());
+      std::memcpy(to, level.data(), level.size());
+    }
+    if (to == nullptr || !edges_.insert(edge_hash(parent, level), at)) {
+      node.free_level();
       vacant_.push(at);
       return none;
     }
-    std::memcpy(node.level, level.data(), level.size());
-    node.size = static_cast<std::uint32_t>(level.size());
   }
   ++nodes_[parent].children;
   return at;
@@ -65,9 +66,8 @@ void Router::prune(std::uint32_t at) {
     if (nodes_[parent].plus == at) {
       nodes_[parent].plus = none;
     } else {
-      edges_.erase(node.hash, at);
-      std::free(node.level);
-      node.level = nullptr;
+      edges_.erase(edge_hash(parent, as_text({node.level(), node.size})), at);
+      node.free_level();
     }
     --nodes_[parent].children;
     vacant_.push(at);
@@ -85,6 +85,9 @@ bool Router::prepare(std::uint32_t number) {
 
 bool Router::add(std::uint32_t number, std::string_view filter) {
   if (!prepare(number)) return false;
+  // All at once: of a table that doubles, a client with few filters would have little in use.
+  const auto levels = static_cast<std::uint32_t>(1 + std::count(filter.begin(), filter.end(), '/'));
+  if (!nodes_.reserve(nodes_.size() + levels)) return false;
   std::uint32_t node = 0;
   bool below = false;
   for (bool more = true; more;) {

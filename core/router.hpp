@@ -25,21 +25,36 @@ class Router {
   // Was a match cut short for want of memory?
   bool failed() const { return front_.failed() || next_front_.failed(); }
 
+  // Memory that matching has needed goes back.
+  void rest() {
+    front_.release();
+    next_front_.release();
+  }
+
   // Changes with every add and remove; never 0.
   std::uint32_t generation() const { return generation_; }
+  void changed() { ++generation_; }  // what a match means has changed
 
  private:
   static constexpr std::uint32_t none = IndexTable::none;
 
   struct Node {
     std::uint32_t parent;
-    std::uint32_t hash;      // of the edge that leads here
     std::uint32_t plus;      // child of the level `+`
     std::uint32_t here;      // first filter that ends here
     std::uint32_t below;     // first filter that ends here with `#`
     std::uint32_t children;  // `plus` included
-    std::uint8_t* level;
-    std::uint32_t size;
+    std::uint32_t size;      // of the level, which few names have longer than fits in here
+    union {
+      std::uint8_t near[8];
+      std::uint8_t* far;
+    };
+
+    const std::uint8_t* level() const { return size <= sizeof near ? near : far; }
+    void free_level() {
+      if (size > sizeof near) std::free(far);
+      size = 0;
+    }
   };
   struct Filter {
     std::uint32_t node;  // none: not in use

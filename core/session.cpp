@@ -8,25 +8,22 @@ namespace {
 
 constexpr double never = std::numeric_limits<double>::infinity();
 
-std::uint64_t next_random(std::uint64_t& state) {  // splitmix64
-  std::uint64_t z = state += 0x9E37'79B9'7F4A'7C15;
-  z = (z ^ z >> 30) * 0xBF58'476D'1CE4'E5B9;
-  z = (z ^ z >> 27) * 0x94D0'49BB'1331'11EB;
-  return z ^ z >> 31;
-}
-
 }  // namespace
 
 Session::Session(std::uint64_t seed)
     : seed_(seed), deadline_(never), topics_in_(next_random(seed_)), subscriptions_(next_random(seed_)) {}
+
+double Session::reconnect_delay(const BackoffRule& rule, bool stable) {
+  if (stable) backoff_.reset();
+  return backoff_.next(rule, seed_);
+}
 
 // --- opening ---------------------------------------------------------------------------------------------------------
 
 Version Session::choose_version() const {
   if (const std::uint32_t asked = options_[NumberOption::version]; asked != 0) return static_cast<Version>(asked);
   if (pinned_) return version_;
-  if (fall_back_) return Version::v3_1_1;
-  return proven_[server_] != 0 ? static_cast<Version>(proven_[server_]) : Version::v5;
+  return fall_back_ ? Version::v3_1_1 : Version::v5;
 }
 
 // 23 characters, which every server accepts (5.0 §3.1.3.1).
@@ -40,6 +37,7 @@ void Session::make_client_id() {
 
 Error Session::transport_opened(unsigned server, Now now) {
   if (phase_ == Phase::connecting || phase_ == Phase::online) return Error::invalid_argument;
+  if (phase_ == Phase::idle && kept_version_ == Version{}) restored_without_client();
   now_ = now;
   records_.clear();
   output_.clear();
@@ -68,18 +66,17 @@ Error Session::transport_opened(unsigned server, Now now) {
 }
 
 // The properties that the session asks for, then those of the application (5.0 §3.1.2.11).
-Bytes Session::make_connect_properties() {
-  connect_properties_.clear();
+void Session::make_connect_properties(Buffer<std::uint8_t>& properties) const {
   const auto number = [&](Property property, std::uint32_t value, std::uint32_t otherwise) {
     if (value == otherwise) return;
-    std::uint8_t* const at = connect_properties_.extend(property_size(property, value));
+    std::uint8_t* const at = properties.extend(property_size(property, value));
     if (at == nullptr) return;
     Writer writer{at};
     write_property(writer, property, value);
   };
   const auto bytes = [&](Property property, BytesOption option) {
     if (!options_.has(option)) return;
-    std::uint8_t* const at = connect_properties_.extend(property_size(property, options_[option]));
+    std::uint8_t* const at = properties.extend(property_size(property, options_[option]));
     if (at == nullptr) return;
     Writer writer{at};
     write_property(writer, property, options_[option]);
@@ -90,15 +87,13 @@ Bytes Session::make_connect_properties() {
   number(Property::topic_alias_maximum, in_force_[NumberOption::topic_alias_maximum], 0);
   bytes(Property::authentication_method, BytesOption::authentication_method);
   bytes(Property::authentication_data, BytesOption::authentication_data);
-  connect_properties_.append(options_[BytesOption::connect_properties]);
-  return connect_properties_;
+  properties.append(options_[BytesOption::connect_properties]);
 }
 
 Error Session::write_connect() {
   // A session that goes on is never started clean (5.0 §3.1.2.4); 3.1.1 has one flag for this connection and the next.
   const bool asked = in_force_[NumberOption::clean_start] != 0;
   clean_start_ = start_clean_ || (asked && !(have_session_ && version_ == Version::v5));
-  start_clean_ = false;
 
   Connect packet;
   packet.version = version_;
@@ -120,11 +115,14 @@ Error Session::write_connect() {
   has_method_ = options_.has(BytesOption::authentication_method);
   method_.clear();
   method_.append(options_[BytesOption::authentication_method]);
-  const Fault fault = packet.properties.check(make_connect_properties(), packet_set::CONNECT);
+  Buffer<std::uint8_t> properties;
+  make_connect_properties(properties);
+  const Fault fault = packet.properties.check(properties, packet_set::CONNECT);
   problem_information_ = packet.properties.number(Property::request_problem_information, 1) != 0;
   response_information_ = packet.properties.number(Property::request_response_information, 0) != 0;
-  if (client_id_.failed() || connect_properties_.failed() || method_.failed()) {
-    for (Buffer<std::uint8_t>* const buffer : {&client_id_, &connect_properties_, &method_}) buffer->release();
+  if (client_id_.failed() || properties.failed() || method_.failed()) {
+    client_id_.release();
+    method_.release();
     return Error::out_of_memory;
   }
   const bool password_alone = version_ != Version::v5 && packet.has_password && !packet.has_username;
@@ -169,10 +167,9 @@ Error Session::apply_limits(const Connack& packet) {
   if (said.has(Property::assigned_client_identifier)) {
     client_id_.clear();
     if (!client_id_.append(said.bytes(Property::assigned_client_identifier))) return Error::out_of_memory;
-    client_kept_ = Version{};
+    kept_version_ = Version{};
   }
-  if (client_kept_ != version_) keep(Kept::client, 0);
-  client_kept_ = version_;
+  keep_client();
   return Error::none;
 }
 
@@ -189,8 +186,9 @@ void Session::connected(const Connack& packet) {
       return end(Error::session_unexpected, 0, Fault::none, closed_again);
     }
   }
+  start_clean_ = false;
   if (apply_limits(packet) != Error::none) return end(Error::out_of_memory, 0, Fault::none, closed_final);
-  proven_[server_] = static_cast<std::uint8_t>(version_);
+  proven_ |= static_cast<std::uint16_t>(1U << server_);
   phase_ = Phase::online;
   records_.add(Event::connack, packet.session_present, static_cast<std::uint32_t>(version_), packet.reason,
                place(packet.properties).offset, place(packet.properties).length);
@@ -214,12 +212,13 @@ void Session::resume(bool session_present) {
 // Session Expiry Interval has passed without a connection: the server has deleted its session, so the client drops its
 // own (5.0 §3.1.2.11.2). It is counted from the first moment that is known to be after the end of the connection.
 void Session::watch_session() {
-  if (phase_ != Phase::closed || !have_session_ || session_expiry_ == no_expiry) return;
+  if (open() || !have_session_ || session_expiry_ == no_expiry) return;
   if (session_ends_ == 0) session_ends_ = now_.wall + session_expiry_ * 1000.0;
   if (now_.wall < session_ends_) return;
+  start_clean_ = true;
+  keep_client();  // before anything is forgotten: should the server hold the session longer, it must not go on
   lose_session();
   have_session_ = pinned_ = unanswered_ = false;
-  start_clean_ = true;
 }
 
 // The session is gone, and with it what was in flight (5.0 §3.2.2.1.1): what may be sent again goes to the head of the
@@ -227,11 +226,12 @@ void Session::watch_session() {
 void Session::lose_session() {
   const std::uint32_t policy = in_force_[NumberOption::on_session_lost];
   std::uint32_t in_doubt = 0;
+  while (Outgoing* const entry = abandoned_.first()) drop(abandoned_, entry, Error::none);
   while (Outgoing* const entry = inflight_.last()) {
-    const bool again = policy == 2 || (policy == 0 && entry->qos() == 1);
-    if (!again) {
-      ++in_doubt;
-      drop(inflight_, entry, Error::session_lost);
+    const bool again = !entry->cancelled && (policy == 2 || (policy == 0 && entry->qos() == 1));
+    if (!again || expired(*entry)) {
+      in_doubt += again || entry->cancelled ? 0U : 1U;
+      drop(inflight_, entry, again ? Error::message_expired : Error::session_lost);
       continue;
     }
     forget_message(*entry);
@@ -239,10 +239,12 @@ void Session::lose_session() {
     ids_.release(entry->id);
     entry->id = ids_.allocate(entry);
     entry->stage = entry->qos() == 1 ? Stage::puback : Stage::pubrec;
-    entry->sent = false;
+    entry->sent = entry->resumed = false;
     unsent_.prepend(entry);
+    note_expiry(*entry);
   }
   for (Outgoing* entry = unsent_.first(); entry != nullptr; entry = entry->next) {
+    forgo(entry->serial);
     entry->serial = keep(Kept::message, entry->id);  // all of them, so that their order is that of their serials
   }
   for (std::uint32_t id = 1; durable() && id <= PacketIds<Outgoing>::most; ++id) {
@@ -300,7 +302,7 @@ void Session::end(Error error, std::uint8_t reason, Fault fault, unsigned flags,
 
 // The server has said nothing. Where it never has, it may not know 5.0.
 void Session::end_silently(Error error) {
-  const bool again = phase_ == Phase::connecting && !heard_ && proven_[server_] == 0 && downgrade();
+  const bool again = phase_ == Phase::connecting && !heard_ && (proven_ >> server_ & 1U) == 0 && downgrade();
   end(error, 0, Fault::none, again ? closed_again : 0U);
 }
 
@@ -319,7 +321,8 @@ void Session::violate(Fault fault) {
 // What could not be noted would be missed: a record, an acknowledgement, a change for the store. So nothing goes on.
 void Session::check_memory() {
   const bool failed = out_of_memory_ || records_.failed() || failures_.failed() || answers_.failed() ||
-                      changes_.failed() || blobs_.failed() || matches_.failed() || subscriptions_.router().failed();
+                      changes_.failed() || blobs_.failed() || unneeded_.failed() || matches_.failed() ||
+                      subscriptions_.router().failed();
   if (!failed || ended_) return;
   ended_ = true;
   records_.clear();
@@ -338,7 +341,7 @@ void Session::connection_over() {
   answers_.clear();
   answers_done_ = 0;
   replay_ = nullptr;
-  ping_outstanding_ = stuck_ = false;
+  ping_outstanding_ = stuck_ = auth_unanswered_ = false;
   take_out_requests();
 }
 
@@ -350,7 +353,10 @@ void Session::take_out_requests() {
     ids_.release(entry->id);
     entry->id = 0;
     entry->sent = false;
-    if (entry->operation == 0 && !entry->own) take_out(requests_, entry);
+    if (entry->operation == 0 && !entry->own) {
+      restore_lost(*entry);
+      take_out(requests_, entry);
+    }
     entry = next;
   }
 }
@@ -452,12 +458,24 @@ void Session::keep_alive(double slept) {
   }
   const bool awoken = slept >= asleep;
   if (now_.monotonic < ping_due() && !awoken) return;
-  if (std::uint8_t* const at = output_.extend(2)) {
+  rest();
+  if (limits_.maximum_packet_size < 2) {
+    stuck_ = true;
+  } else if (std::uint8_t* const at = output_.extend(2)) {
     Writer writer{at};
     encode_empty(writer, PacketType::pingreq);
   }
   if (!ping_outstanding_ || awoken) ping_deadline_ = now_.monotonic + (awoken ? std::min(grace, soon) : grace);
   ping_outstanding_ = true;
+}
+
+// Memory that messages have needed goes back while none come: most of a session's time it has nothing to do.
+void Session::rest() {
+  if (room_ == 0 && tail_ == 0 && !has_more_) input_.release();
+  if (output_.empty()) output_.release();
+  matches_.release();
+  subscriptions_.router().rest();
+  records_.rest();
 }
 
 // The oldest message in flight and the oldest SUBSCRIBE or UNSUBSCRIBE are watched: when one stays the oldest for too
@@ -488,18 +506,22 @@ void Session::expire() {
 
 // 5.0 §3.3.2.3.3: what has expired before it was sent is not sent.
 void Session::expire(OutgoingList& list) {
-  const double seconds = now_.wall / 1000;
   for (Outgoing* entry = list.first(); entry != nullptr;) {
     Outgoing* const next = entry->next;
-    if (entry->expires != 0) {
-      if (seconds >= entry->expires) {
-        drop(list, entry, Error::message_expired);
-      } else if (next_expiry_ == 0 || entry->expires < next_expiry_) {
-        next_expiry_ = entry->expires;
-      }
+    if (expired(*entry)) {
+      drop(list, entry, Error::message_expired);
+    } else {
+      note_expiry(*entry);
     }
     entry = next;
   }
+}
+
+bool Session::expired(const Outgoing& entry) const { return entry.expires != 0 && now_.wall / 1000 >= entry.expires; }
+
+void Session::note_expiry(const Outgoing& entry) {
+  const bool earlier = next_expiry_ == 0 || entry.expires < next_expiry_;
+  if (entry.expires != 0 && earlier) next_expiry_ = entry.expires;
 }
 
 void Session::find_deadline() {
@@ -517,7 +539,7 @@ void Session::find_deadline() {
   }
   const auto at_wall = [&](double time) { at(now_.monotonic + (time - now_.wall)); };
   if (next_expiry_ != 0) at_wall(next_expiry_ * 1000);
-  if (phase_ == Phase::closed && have_session_ && session_ends_ != 0) at_wall(session_ends_);
+  if (!open() && have_session_ && session_ends_ != 0) at_wall(session_ends_);
 }
 
 }  // namespace tarta

@@ -6,11 +6,13 @@
 // and what they cause comes out of the next tick().
 //
 // wasm/tarta.h says of each call what it takes and gives, with units and errors; it is this class, as C.
-// The machine lies in five files: session.cpp has the connection and its times, session_in.cpp what comes from the
-// server, session_out.cpp what goes to it, session_subscribe.cpp the subscriptions, session_store.cpp what is kept.
+// The machine lies in six files: session.cpp has the connection and its times, session_in.cpp what comes from the
+// server, session_publish.cpp and session_out.cpp what goes to it, session_subscribe.cpp the subscriptions,
+// session_store.cpp what is kept.
 #pragma once
 
 #include "alias.hpp"
+#include "backoff.hpp"
 #include "decode.hpp"
 #include "encode.hpp"
 #include "inbound.hpp"
@@ -49,12 +51,13 @@ class Session {
   void transport_closed(Now now);
   void sent();
   void tick(Now now);
+  double reconnect_delay(const BackoffRule& rule, bool stable);
 
   // --- commands
   Error define_topic(std::uint32_t number, std::string_view name);
   Error define_filter(std::uint32_t number, std::string_view filter, std::uint8_t options);
   void forget_filter(std::uint32_t number);
-  std::uint8_t* publish(std::uint32_t operation, std::uint32_t topic, std::uint8_t flags, std::uint32_t length,
+  std::uint8_t* publish(std::uint32_t operation, std::uint32_t topic_number, std::uint8_t flags, std::uint32_t length,
                         Bytes properties, std::uint32_t expiry, Error& error);
   Error subscribe(std::uint32_t operation, std::span<const std::uint32_t> filters, Bytes properties);
   Error unsubscribe(std::uint32_t operation, std::span<const std::uint32_t> filters, Bytes properties);
@@ -128,26 +131,23 @@ class Session {
     Error error;
   };
 
-  struct Topic {
-    char* name;
-    std::uint32_t size;
-    std::uint16_t alias;  // see OutboundAliases::use()
-  };
-  struct Topics : Buffer<Topic> {
+  // What the host's numbers stand for; nullptr: nothing.
+  struct Topics : Buffer<OutgoingTopic*> {
     ~Topics() {
-      for (const Topic& topic : *this) std::free(topic.name);
+      for (OutgoingTopic* const topic : *this) let_go(topic);
     }
   };
 
   enum ClosedFlags : unsigned { closed_final = 1, closed_again = 2, closed_by_us = 4 };
 
   // --- the connection (session.cpp)
+  bool open() const { return phase_ == Phase::connecting || phase_ == Phase::online; }
   Version choose_version() const;
   bool downgrade();
   void make_client_id();
   Error write_connect();
   void write_disconnect();
-  Bytes make_connect_properties();
+  void make_connect_properties(Buffer<std::uint8_t>& properties) const;
   void connected(const Connack& packet);
   Error apply_limits(const Connack& packet);
   void resume(bool session_present);
@@ -165,8 +165,11 @@ class Session {
   void watch_acknowledgements();
   void find_deadline();
   double ping_due() const;
+  TARTA_COLD void rest();
   void expire();
   void expire(OutgoingList& list);
+  bool expired(const Outgoing& entry) const;
+  void note_expiry(const Outgoing& entry);
 
   // --- what comes from the server (session_in.cpp)
   void decode_input();
@@ -189,16 +192,21 @@ class Session {
   Place place(Bytes bytes) const;
   Place place(const Properties& properties) const { return place(properties.raw()); }
 
-  // --- what goes to the server (session_out.cpp)
-  Error check_publish(const PublishHead& head) const;
+  // --- publishing (session_publish.cpp)
+  Error check_publish(const PublishHead& head, std::uint32_t size) const;
   static bool valid_publish_properties(Bytes properties);
   Error make_room(std::uint8_t qos, std::uint32_t bytes);
+  PublishHead head_of(const Outgoing& entry) const;
+  void give_alias(PublishHead& head, std::uint32_t& size, OutgoingTopic& topic);
+  void send_publish(Outgoing& entry, PublishHead& head, std::uint32_t size);
+
+  // --- what goes to the server (session_out.cpp)
   Error no_identifier() const;
   Outgoing* find_operation(std::uint32_t operation);
-  PublishHead head_of(const Outgoing& entry) const;
-  void give_alias(PublishHead& head, std::uint32_t topic);
   void fail(std::uint32_t operation, Error error) { failures_.push({operation, error}); }
   void drop(OutgoingList& list, Outgoing* entry, Error error);
+  void abandon(Outgoing* entry, Error error);
+  void take_up(Outgoing* entry);
   void complete(Outgoing* entry, std::uint8_t reason, Place properties);
   void take_out(OutgoingList& list, Outgoing* entry);
   void acknowledge_arrivals();
@@ -209,7 +217,6 @@ class Session {
   void pump_answers();
   void pump_replay();
   void pump_messages();
-  void send_publish(Outgoing& entry);
   bool room_in_output() const;
   template <class Packet>
   bool write(const Packet& packet);
@@ -217,12 +224,16 @@ class Session {
   // --- subscriptions (session_subscribe.cpp)
   Error request(Stage stage, std::uint32_t operation, std::span<const std::uint32_t> filters, Bytes properties);
   void resubscribe();
-  Error check_request(const Outgoing& entry) const;
+  void restore_lost(const Outgoing& entry);
+  void ask_again(std::span<const std::uint32_t> filters);
+  Error check_filter(std::string_view filter) const;
   bool write_filters(const Outgoing& entry, Buffer<std::uint8_t>& filters) const;
+  bool bears_identifier(const Outgoing& entry) const;
   bool write_request_properties(const Outgoing& entry, Buffer<std::uint8_t>& properties) const;
   Error send_request(Outgoing& entry);
+  bool is_kept(Outgoing& entry);
   void pump_requests();
-  void refuse_all(const Outgoing& entry, Error error);
+  void refuse(std::uint32_t filter, Error error);
   TARTA_COLD void receive_codes(const FixedHeader& header, Bytes body);
   TARTA_COLD void receive_suback(const Outgoing& entry, const CodeList& packet);
   TARTA_COLD void receive_unsuback(const Outgoing& entry, const CodeList& packet);
@@ -233,26 +244,35 @@ class Session {
   std::uint32_t keep(Kept kind, std::uint32_t key);
   std::uint32_t forget(Kept kind, std::uint32_t key);
   void forget_message(const Outgoing& entry);
+  void forgo(std::uint32_t serial);
   void flush_changes();
-  void write_blob(const Change& change);
+  void keep_client();
+  void forget_subscription(std::uint32_t filter);
+  void write_client(Buffer<std::uint8_t>& blob) const;
+  void write_subscription(std::uint32_t filter, Buffer<std::uint8_t>& blob) const;
+  void write_message(const Outgoing& entry, Buffer<std::uint8_t>& blob) const;
   Error restore_client(Bytes bytes);
+  void restored_without_client();
+  Error restore_subscription(std::uint32_t number, Bytes bytes);
+  Error restore_message(std::uint16_t id, Bytes bytes, std::uint32_t operation);
 
   Options options_;
   Phase phase_ = Phase::idle;
   Version version_ = Version::v5;
   std::uint8_t server_ = 0;
-  std::uint8_t proven_[16] = {};  // by server: the version that its CONNACK proved; 0: none yet
-  bool fall_back_ = false;        // the next attempt speaks 3.1.1
-  bool have_session_ = false;     // the client holds session state, empty as it may be
-  bool pinned_ = false;           // … which a connection of this very version made
-  bool unanswered_ = false;       // a CONNECT that asked for a session had no answer: the server may have made one
-  bool start_clean_ = false;      // the next connection starts clean, whatever the option says
-  bool clean_start_ = false;      // what this CONNECT said
-  bool heard_ = false;            // something was received on this connection
-  bool received_ = false;         // … since the last tick
+  std::uint16_t proven_ = 0;   // a bit for each server that has sent a CONNACK
+  bool fall_back_ = false;     // the next attempt speaks 3.1.1
+  bool have_session_ = false;  // the client holds session state, empty as it may be
+  bool pinned_ = false;        // … which a connection of this very version made
+  bool unanswered_ = false;    // a CONNECT that asked for a session had no answer: the server may have made one
+  bool start_clean_ = false;   // the next connection starts clean, whatever the option says
+  bool clean_start_ = false;   // what this CONNECT said
+  bool heard_ = false;         // something was received on this connection
+  bool received_ = false;      // … since the last tick
   bool ping_outstanding_ = false;
   bool disconnecting_ = false;  // disconnect() was called
-  bool stuck_ = false;          // an acknowledgement is larger than what the server accepts
+  bool requests_wait_ = false;  // for a packet identifier or a record, …
+  bool stuck_ = false;          // what must be sent is larger than what the server accepts
   bool queued_ = false;
   bool has_more_ = false;
   bool out_of_memory_ = false;
@@ -261,13 +281,19 @@ class Session {
   bool problem_information_ = true;    // … and asked for Problem Information, …
   bool response_information_ = false;  // … and for Response Information
   bool authenticating_ = false;        // once more, on the open connection
-  Version client_kept_ = {};           // what the store knows of the client is of this version; 0: nothing
+  bool auth_unanswered_ = false;       // the server's AUTH waits for ours
+  Version kept_version_ = {};          // what the store knows of the client; 0: nothing
+  bool kept_clean_ = false;
+  std::uint32_t kept_expiry_ = 0;
+  std::uint32_t requests_need_ = 0;  // … the serial of that record
+  bool client_waits_ = false;        // for its record, before which nothing is left at a server, …
+  std::uint32_t client_serial_ = 0;  // … the serial of that
   std::uint64_t seed_;
+  Backoff backoff_;
   Numbers in_force_;             // the options as they were when the connection was opened
   Buffer<std::uint8_t> method_;  // of authentication
   Limits limits_;
   Buffer<std::uint8_t> client_id_;
-  Buffer<std::uint8_t> connect_properties_;
   Buffer<std::uint8_t> disconnect_properties_;
   std::uint8_t disconnect_reason_ = 0;
 
@@ -307,6 +333,7 @@ class Session {
   PacketIds<Outgoing> ids_;
   OutgoingList requests_;       // SUBSCRIBE and UNSUBSCRIBE, sent or not
   OutgoingList inflight_;       // QoS 1 and 2, sent on this or an earlier connection, in order
+  OutgoingList abandoned_;      // given up in flight: their identifiers are in use until the session ends
   OutgoingList unsent_;         // QoS 1 and 2, in order
   OutgoingList unsent_0_;       // QoS 0
   Outgoing* replay_ = nullptr;  // what is to be sent again next; nullptr: nothing
@@ -320,7 +347,8 @@ class Session {
 
   Buffer<Change> changes_;
   Buffer<std::uint8_t> blobs_;
-  std::uint32_t serial_ = 0;  // of the last change
+  Buffer<std::uint32_t> unneeded_;  // serials on their way to the disk, of messages that will not be sent
+  std::uint32_t serial_ = 0;        // of the last change
   std::uint32_t stored_ = 0;
 
   Records records_;

@@ -269,7 +269,11 @@ std::uint32_t Session::find_topic(const Publish& packet, Fault& fault) {
 void Session::route(std::uint32_t topic) {
   Router& router = subscriptions_.router();
   router.match(as_text(topics_in_.name(topic)), matches_);
-  topics_in_.set_matched(topic, router.generation(), matches_.size() > 1);
+  // Overlapping subscriptions may come as one message each (5.0 §3.3.4). Identifiers tell which one it is for, where
+  // the server has one for each of them.
+  bool told_apart = matches_.size() > 1;
+  for (const std::uint32_t filter : matches_) told_apart = told_apart && !subscriptions_.nameless(filter);
+  topics_in_.set_matched(topic, router.generation(), told_apart);
   records_.begin(Event::match);
   records_.push(topic);
   for (const std::uint32_t filter : matches_) records_.push(filter);
@@ -280,8 +284,7 @@ void Session::add_message(const FixedHeader& header, const Publish& packet, std:
                           std::uint32_t serial, bool large) {
   // An empty payload has a place too: where it would begin.
   const auto offset = static_cast<std::uint32_t>(packet.payload.data() - (input_.data() + origin_));
-  // Overlapping subscriptions may come as one message each (5.0 §3.3.4); identifiers tell which one it is for.
-  const bool chosen = packet.properties.has(Property::subscription_identifier) && topics_in_.matched_several(topic);
+  const bool chosen = packet.properties.has(Property::subscription_identifier) && topics_in_.told_apart(topic);
   const unsigned flags = header.flags | (large ? goes_on : 0U) | (chosen ? by_identifier : 0U);
   const Place properties = place(packet.properties);
   const bool bears = properties.length > 0;
@@ -321,6 +324,7 @@ void Session::receive_acknowledgement(const FixedHeader& header, Bytes body) {
         const Place properties = place(packet.properties);
         records_.add(Event::received, 0, entry->operation, packet.reason, properties.offset, properties.length);
       }
+      if (entry->abandoned) take_up(entry);
       entry->stage = Stage::pubcomp;
       entry->serial = keep(Kept::released, entry->id);
       [[fallthrough]];
@@ -377,6 +381,7 @@ void Session::receive_auth(const FixedHeader& header, Bytes body) {
   if (fault != Fault::none) return violate(fault);
   const Place properties = place(packet.properties);
   if (packet.reason == 0) authenticating_ = false;
+  auth_unanswered_ = packet.reason != 0;
   records_.add(Event::auth, 0, packet.reason, properties.offset, properties.length);
 }
 

@@ -12,11 +12,17 @@ namespace {
 constexpr std::uint8_t message_format = 1;
 constexpr std::uint32_t message_head = 1 + 1 + 4 + 2 + 4;
 
-// Of the client: format, version of the session; then the client identifier.
+// Of the client: format, version of the session, whether the next one starts clean, session expiry; then the client
+// identifier.
 constexpr std::uint8_t client_format = 1;
-constexpr std::uint32_t client_head = 1 + 1;
+constexpr std::uint32_t client_head = 1 + 1 + 1 + 4;
+
+// Of a subscription: format, options; then the filter. Its number, the key, is that of its identifier, less one.
+constexpr std::uint8_t subscription_format = 1;
 
 }  // namespace
+
+// --- what is to be kept ----------------------------------------------------------------------------------------------
 
 bool Session::is_stored(std::uint32_t serial) const {
   return !durable() || static_cast<std::int32_t>(stored_ - serial) >= 0;
@@ -38,8 +44,29 @@ std::uint32_t Session::forget(Kept kind, std::uint32_t key) {
 // a second time.
 void Session::forget_message(const Outgoing& entry) {
   if (entry.id == 0 || !durable()) return;
+  forgo(entry.serial);
   forget(Kept::message, entry.id);
   if (entry.stage == Stage::pubcomp) forget(Kept::released, entry.id);
+}
+
+// Nobody needs this record of a message any more: whether it can be written does not matter.
+void Session::forgo(std::uint32_t serial) {
+  if (!is_stored(serial)) unneeded_.push(serial);
+}
+
+// What the server knows us by, and for how long.
+void Session::keep_client() {
+  const bool known = kept_version_ == version_ && kept_expiry_ == session_expiry_ && !start_clean_ && !kept_clean_;
+  if (known) return;
+  if (kept_version_ != version_ || kept_clean_) client_waits_ = true;
+  client_serial_ = keep(Kept::client, 0);
+  kept_version_ = version_;
+  kept_expiry_ = session_expiry_;
+  kept_clean_ = start_clean_;
+}
+
+void Session::forget_subscription(std::uint32_t filter) {
+  if (subscriptions_.set_kept(filter, false)) forget(Kept::subscription, filter);
 }
 
 void Session::flush_changes() {
@@ -50,43 +77,70 @@ void Session::flush_changes() {
       records_.add(Event::forget, 0, change.serial, kind, change.key);
       continue;
     }
+    // A message that is gone already was never sent, a filter never asked for: a later change says that it is
+    // forgotten.
+    const Outgoing* const entry =
+        change.kind == Kept::message ? ids_.find(static_cast<std::uint16_t>(change.key)) : nullptr;
+    if (change.kind == Kept::message && entry == nullptr) continue;
+    if (change.kind == Kept::subscription && !subscriptions_.defined(change.key)) continue;
     const std::uint32_t offset = blobs_.size();
-    // A message that is gone already was never sent: a later change says that it is forgotten.
-    if (change.kind == Kept::message && ids_.find(static_cast<std::uint16_t>(change.key)) == nullptr) continue;
-    write_blob(change);
-    records_.add(Event::persist, 0, change.serial, kind, change.key, offset, blobs_.size() - offset);
+    if (change.kind == Kept::client) write_client(blobs_);
+    if (change.kind == Kept::subscription) write_subscription(change.key, blobs_);
+    std::uint32_t operation = 0;
+    if (entry != nullptr) {
+      write_message(*entry, blobs_);
+      operation = entry->operation;
+    }
+    records_.add(Event::persist, 0, change.serial, kind, change.key, offset, blobs_.size() - offset, operation);
   }
   changes_.clear();
 }
 
-void Session::write_blob(const Change& change) {
-  if (change.kind == Kept::client) {
-    blobs_.push(client_format);
-    blobs_.push(static_cast<std::uint8_t>(version_));
-    blobs_.append(client_id_);
-    return;
-  }
-  if (change.kind != Kept::message) return;
-  const Outgoing* const entry = ids_.find(static_cast<std::uint16_t>(change.key));
-  const std::uint32_t size = message_head + entry->bytes();
-  std::uint8_t* const at = blobs_.extend(size);
+void Session::write_client(Buffer<std::uint8_t>& blob) const {
+  std::uint8_t* const at = blob.extend(client_head);
+  if (at == nullptr) return;
+  Writer writer{at};
+  writer.byte(client_format);
+  writer.byte(static_cast<std::uint8_t>(version_));
+  writer.byte(start_clean_ ? 1 : 0);
+  writer.four_byte(session_expiry_);
+  blob.append(client_id_);
+}
+
+void Session::write_subscription(std::uint32_t filter, Buffer<std::uint8_t>& blob) const {
+  blob.push(subscription_format);
+  blob.push(subscriptions_.options(filter));
+  blob.append(as_bytes(subscriptions_.filter(filter)));
+}
+
+void Session::write_message(const Outgoing& entry, Buffer<std::uint8_t>& blob) const {
+  std::uint8_t* const at = blob.extend(message_head + entry.bytes());
   if (at == nullptr) return;
   Writer writer{at};
   writer.byte(message_format);
-  writer.byte(entry->flags);
-  writer.four_byte(entry->expires);
-  writer.two_byte(entry->topic_size);
-  writer.four_byte(entry->properties_size);
-  writer.bytes({entry->content(), entry->bytes()});
+  writer.byte(entry.flags);
+  writer.four_byte(entry.expires);
+  writer.two_byte(entry.topic->size);
+  writer.four_byte(entry.properties_size);
+  writer.bytes(as_bytes(entry.topic->name()));
+  writer.bytes({entry.content(), entry.properties_size + entry.payload_size});
 }
+
+// --- what the host says of it ----------------------------------------------------------------------------------------
 
 void Session::stored(std::uint32_t through) {
   records_.clear();
   if (through - stored_ <= serial_ - stored_) stored_ = through;  // never back, nor past what was asked for
+  std::uint32_t left = 0;
+  for (const std::uint32_t serial : unneeded_) {
+    if (!is_stored(serial)) unneeded_[left++] = serial;
+  }
+  unneeded_.truncate(left);
+  if (is_stored(client_serial_)) client_waits_ = false;
 }
 
-// The record could not be written: a message that was to be published fails. Without any other record nothing is safe
-// any more, neither an acknowledgement nor a release, and the connection ends.
+// The record could not be written: what was to be published or subscribed to fails. Without any other record nothing is
+// safe any more, neither an acknowledgement nor a release, and the connection ends.
 void Session::store_failed(std::uint32_t serial) {
   records_.clear();
   const bool under_way = serial - stored_ - 1 < serial_ - stored_;
@@ -94,35 +148,42 @@ void Session::store_failed(std::uint32_t serial) {
   for (Outgoing* entry = unsent_.first(); entry != nullptr; entry = entry->next) {
     if (entry->serial == serial) return drop(unsent_, entry, Error::store_failed);
   }
+  for (const std::uint32_t unneeded : unneeded_) {
+    if (unneeded == serial) return;
+  }
+  for (Outgoing* entry = requests_.first(); entry != nullptr; entry = entry->next) {
+    // The records of one request follow each other. Without those of its own the session could not go on.
+    const std::uint32_t filters = entry->payload_size / 4;
+    if (entry->operation == 0 || entry->serial - serial >= filters) continue;
+    for (std::uint32_t i = 0; i < filters; ++i) forget_subscription(entry->filter(i));
+    fail(entry->operation, Error::store_failed);
+    restore_lost(*entry);
+    return take_out(requests_, entry);
+  }
+  kept_version_ = {};  // should there be another connection
   end(Error::store_failed, 0, Fault::none, closed_final);
 }
 
-// A session goes on in the version in which it began.
-Error Session::restore_client(Bytes bytes) {
-  if (bytes.size() < client_head || bytes[0] != client_format || bytes[1] < 3 || bytes[1] > 5) {
-    return Error::store_corrupt;
-  }
-  const Bytes id = bytes.subspan(client_head);
-  if (id.size() > 65'535 || check_utf8(id) != Utf8::valid) return Error::store_corrupt;
-  client_kept_ = version_ = static_cast<Version>(bytes[1]);
-  have_session_ = pinned_ = true;
-  client_id_.clear();
-  return client_id_.append(id) ? Error::none : Error::out_of_memory;
-}
+// --- after a restart -------------------------------------------------------------------------------------------------
 
 Error Session::restore(Kept kind, std::uint32_t key, Bytes bytes, std::uint32_t operation) {
   if (phase_ != Phase::idle) return Error::invalid_argument;
   const auto id = static_cast<std::uint16_t>(key);
+  const bool identifies = key != 0 && key == id;
   switch (kind) {
     case Kept::client:
       return restore_client(bytes);
+    case Kept::subscription:
+      return restore_subscription(key, bytes);
+    case Kept::message:
+      return identifies ? restore_message(id, bytes, operation) : Error::store_corrupt;
     case Kept::inbound:
-      if (key == 0 || key > PacketIds<Outgoing>::most) return Error::store_corrupt;
+      if (!identifies) return Error::store_corrupt;
       have_session_ = true;
       return inbound_.hold_identifier(id) ? Error::none : Error::out_of_memory;
     case Kept::released: {
       Outgoing* const entry = ids_.find(id);
-      if (key == 0 || key != id || (entry != nullptr && entry->qos() != 2)) return Error::store_corrupt;
+      if (!identifies || (entry != nullptr && entry->qos() != 2)) return Error::store_corrupt;
       if (entry != nullptr) {
         entry->stage = Stage::pubcomp;
       } else {
@@ -130,22 +191,75 @@ Error Session::restore(Kept kind, std::uint32_t key, Bytes bytes, std::uint32_t 
       }
       return Error::none;
     }
-    case Kept::message:
-      break;
-    default:
-      return Error::store_corrupt;
   }
+  return Error::store_corrupt;
+}
+
+// A session goes on in the version in which it began. One that has expired starts clean, whatever the server holds.
+Error Session::restore_client(Bytes bytes) {
+  Reader reader{bytes};
+  const std::uint8_t format = reader.byte();
+  const std::uint8_t version = reader.byte();
+  const std::uint8_t clean = reader.byte();
+  const std::uint32_t expiry = reader.four_byte();
+  if (reader.fault() != Fault::none || format != client_format || version < 3 || version > 5 || clean > 1) {
+    return Error::store_corrupt;
+  }
+  const Bytes id = reader.rest();
+  if (id.size() > 65'535 || check_utf8(id) != Utf8::valid) return Error::store_corrupt;
+  kept_version_ = version_ = static_cast<Version>(version);
+  kept_expiry_ = session_expiry_ = expiry;
+  kept_clean_ = start_clean_ = clean != 0;
+  pinned_ = !start_clean_;
+  have_session_ = have_session_ || pinned_;
+  client_id_.clear();
+  return client_id_.append(id) ? Error::none : Error::out_of_memory;
+}
+
+// No server has heard of a client that was not kept: what was to be published has not been sent, and there is no
+// session.
+void Session::restored_without_client() {
+  for (Outgoing* entry = inflight_.last(); entry != nullptr;) {
+    Outgoing* const before = entry->previous;
+    if (entry->stage != Stage::pubcomp) {
+      inflight_.unlink(entry);
+      entry->sent = false;
+      unsent_.prepend(entry);
+      note_expiry(*entry);
+    }
+    entry = before;
+  }
+  have_session_ = !inflight_.empty();
+}
+
+Error Session::restore_subscription(std::uint32_t number, Bytes bytes) {
+  Reader reader{bytes};
+  const std::uint8_t format = reader.byte();
+  const std::uint8_t options = reader.byte();
+  if (format != subscription_format) return Error::store_corrupt;
+  const std::string_view filter = as_text(reader.rest());
+  if (subscriptions_.defined(number)) return Error::store_corrupt;
+  const Error error = define_filter(number, filter, options);
+  if (error != Error::none) return error == Error::out_of_memory ? error : Error::store_corrupt;
+  subscriptions_.set_kept(number, true);
+  subscriptions_.granted(number, true);
+  return Error::none;
+}
+
+Error Session::restore_message(std::uint16_t id, Bytes bytes, std::uint32_t operation) {
   Reader reader{bytes};
   const std::uint8_t format = reader.byte();
   const std::uint8_t flags = reader.byte();
   const std::uint32_t expires = reader.four_byte();
-  const Bytes topic_size = reader.bytes(2);
+  const std::uint16_t topic_size = reader.two_byte();
   const std::uint32_t properties_size = reader.four_byte();
-  if (reader.fault() != Fault::none || format != message_format || flags > 5 || key != id) return Error::store_corrupt;
-  const std::uint32_t topic = std::uint32_t{topic_size[0]} << 8 | topic_size[1];
-  if (std::uint64_t{topic} + properties_size > reader.left()) return Error::store_corrupt;
-  const auto payload = static_cast<std::uint32_t>(reader.left() - topic - properties_size);
-  Outgoing* const entry = make_outgoing(topic, properties_size, payload);
+  if (format != message_format || flags > 5) return Error::store_corrupt;
+  if (std::uint64_t{topic_size} + properties_size > reader.left()) return Error::store_corrupt;
+  OutgoingTopic* const topic = make_topic(as_text(reader.bytes(topic_size)));
+  if (topic == nullptr) return Error::out_of_memory;
+  Outgoing* const entry =
+      make_outgoing(topic, properties_size, static_cast<std::uint32_t>(reader.left() - properties_size));
+  let_go(topic);  // it is the message's alone
   if (entry == nullptr) return Error::out_of_memory;
   std::memcpy(entry->content(), reader.position(), reader.left());
   entry->flags = flags;
@@ -153,16 +267,20 @@ Error Session::restore(Kept kind, std::uint32_t key, Bytes bytes, std::uint32_t 
   entry->operation = operation;
   entry->serial = ++serial_;
   entry->stage = entry->qos() == 1 ? Stage::puback : Stage::pubrec;
-  const bool sound = entry->qos() > 0 && valid_topic_name(entry->topic()) &&
+  const bool sound = entry->qos() > 0 && valid_topic_name(entry->topic->name()) &&
                      valid_publish_properties(entry->properties()) && ids_.claim(id, entry);
   if (!sound) return destroy(entry), Error::store_corrupt;
   entry->id = id;
-  entry->sent = true;  // it may have been: the server is told with DUP
-  inflight_.append(entry);
   stored_ = serial_;
   ++pending_;
   pending_bytes_ += entry->bytes();
-  have_session_ = true;
+  if (start_clean_) {
+    unsent_.append(entry);  // kept since the session has expired: no server has had it
+    note_expiry(*entry);
+  } else {
+    entry->sent = have_session_ = true;  // it may have been: the server is told with DUP
+    inflight_.append(entry);
+  }
   return Error::none;
 }
 

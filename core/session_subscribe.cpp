@@ -5,9 +5,28 @@
 namespace tarta {
 namespace {
 
+constexpr std::uint32_t most_filters = 1U << 20;
+
 std::uint32_t size32(std::size_t size) { return static_cast<std::uint32_t>(size); }
 
 }  // namespace
+
+// --- filters ---------------------------------------------------------------------------------------------------------
+
+Error Session::define_filter(std::uint32_t number, std::string_view filter, std::uint8_t options) {
+  if (!valid_filter(filter)) return Error::invalid_filter;
+  const bool allowed = options::qos(options) < 3 && options::retain_handling(options) < 3 &&
+                       !options::reserved(options) && !(options::no_local(options) && is_shared(filter));
+  if (number >= most_filters || !allowed) return Error::invalid_argument;
+  const bool other = subscriptions_.defined(number) && subscriptions_.filter(number) != filter;
+  if (other) return Error::invalid_argument;
+  return subscriptions_.define(number, filter, options) ? Error::none : Error::out_of_memory;
+}
+
+void Session::forget_filter(std::uint32_t number) {
+  forget_subscription(number);
+  subscriptions_.forget(number);
+}
 
 // --- asking ----------------------------------------------------------------------------------------------------------
 
@@ -21,18 +40,15 @@ Error Session::request(Stage stage, std::uint32_t operation, std::span<const std
   // The session itself gives identifiers to subscriptions.
   const bool valid = checked.check(properties, where) == Fault::none && !checked.has(Property::subscription_identifier);
   if (!valid) return Error::invalid_argument;
-  Outgoing* const entry = make_outgoing(0, size32(properties.size()), size32(filters.size_bytes()));
+  Outgoing* const entry = make_outgoing(nullptr, size32(properties.size()), size32(filters.size_bytes()));
   if (entry == nullptr) return Error::out_of_memory;
   entry->operation = operation;
   entry->stage = stage;
+  entry->serial = stored_;
   Writer writer{entry->content()};
   writer.bytes(properties);
   std::memcpy(writer.position(), filters.data(), filters.size_bytes());
-  // What is being given up is not asked for again, should the server lose its session meanwhile.
-  for (const std::uint32_t filter : filters) {
-    entry->wanted_before = entry->wanted_before || subscriptions_.wanted(filter);
-    subscriptions_.set_wanted(filter, stage == Stage::suback);
-  }
+  is_kept(*entry);
   requests_.append(entry);
   fresh_ = true;
   return Error::none;
@@ -46,35 +62,34 @@ Error Session::unsubscribe(std::uint32_t operation, std::span<const std::uint32_
   return request(Stage::unsuback, operation, filters, properties);
 }
 
-// Each filter that the server was to hold, once, unless it is being asked for anyway. The requests are the session's
-// own (operation 0). One filter to a SUBSCRIBE where it gets an identifier; else as many as make a packet of moderate
-// size.
+// Each filter that the server held before it lost the session, once, unless it is being asked for anyway or given up.
+// The requests are the session's own (operation 0). One filter to a SUBSCRIBE where it gets an identifier; else as many
+// as make a packet of moderate size.
 void Session::resubscribe() {
   constexpr std::uint32_t enough = 16 * 1024;
-  Buffer<bool> asked;
+  Buffer<Stage> asked;  // by filter: the last request
   if (!asked.resize_zeroed(subscriptions_.size())) {
     out_of_memory_ = true;
     return;
   }
   for (const Outgoing* entry = requests_.first(); entry != nullptr; entry = entry->next) {
-    for (std::uint32_t i = 0; entry->stage == Stage::suback && i < entry->payload_size / 4; ++i) {
-      if (entry->filter(i) < asked.size()) asked[entry->filter(i)] = true;
+    for (std::uint32_t i = 0; i < entry->payload_size / 4; ++i) {
+      if (entry->filter(i) < asked.size()) asked[entry->filter(i)] = entry->stage;
     }
   }
   Buffer<std::uint32_t> filters;
   std::uint32_t bytes = 0;
   const auto ask = [&] {
     if (filters.empty()) return;
-    if (request(Stage::suback, 0, filters, {}) == Error::none) {
-      requests_.last()->own = true;
-    } else {
-      out_of_memory_ = true;
-    }
+    ask_again(filters);
     filters.clear();
     bytes = 0;
   };
   for (std::uint32_t number = 0; number < subscriptions_.size(); ++number) {
-    if (!subscriptions_.wanted(number) || asked[number]) continue;
+    const bool held = subscriptions_.held(number) || subscriptions_.lost(number);
+    subscriptions_.given_up(number);
+    if (held && asked[number] == Stage::suback) subscriptions_.set_lost(number);
+    if (!held || asked[number] != Stage::none) continue;
     const auto size = static_cast<std::uint32_t>(subscriptions_.filter(number).size()) + 3;
     if (limits_.subscription_identifiers || bytes + size > enough) ask();
     filters.push(number);
@@ -86,16 +101,28 @@ void Session::resubscribe() {
 
 // --- sending ---------------------------------------------------------------------------------------------------------
 
-// Wildcards and shared subscriptions that the server does not take are not sent (5.0 §3.2.2.3.11, §3.2.2.3.13).
-Error Session::check_request(const Outgoing& entry) const {
-  if (entry.stage != Stage::suback) return Error::none;
-  for (std::uint32_t i = 0; i < entry.payload_size / 4; ++i) {
-    if (!subscriptions_.defined(entry.filter(i))) continue;
-    const std::string_view filter = subscriptions_.filter(entry.filter(i));
-    if (!limits_.shared && is_shared(filter)) return Error::shared_not_supported;
-    if (!limits_.wildcard && has_wildcard(filter)) return Error::wildcard_not_supported;
+// A request that restored what the server had lost will not be answered: the session asks by itself.
+void Session::restore_lost(const Outgoing& entry) {
+  for (std::uint32_t i = 0; entry.stage == Stage::suback && i < entry.payload_size / 4; ++i) {
+    const std::uint32_t filter = entry.filter(i);
+    if (!subscriptions_.lost(filter)) continue;
+    subscriptions_.given_up(filter);
+    ask_again({&filter, 1});
   }
-  return Error::none;
+}
+
+void Session::ask_again(std::span<const std::uint32_t> filters) {
+  if (request(Stage::suback, 0, filters, {}) == Error::none) {
+    requests_.last()->own = true;
+  } else {
+    out_of_memory_ = true;
+  }
+}
+
+// Wildcards and shared subscriptions that the server does not take are not sent (5.0 §3.2.2.3.11, §3.2.2.3.13).
+Error Session::check_filter(std::string_view filter) const {
+  if (!limits_.shared && is_shared(filter)) return Error::shared_not_supported;
+  return !limits_.wildcard && has_wildcard(filter) ? Error::wildcard_not_supported : Error::none;
 }
 
 // The filters as a packet bears them. False without memory.
@@ -114,9 +141,14 @@ bool Session::write_filters(const Outgoing& entry, Buffer<std::uint8_t>& filters
 }
 
 // A SUBSCRIBE of one filter gives it an identifier, its number plus 1, so that the server says what a message is for
-// (5.0 §3.8.2.1.2). False without memory.
+// (5.0 §3.8.2.1.2).
+bool Session::bears_identifier(const Outgoing& entry) const {
+  return entry.stage == Stage::suback && entry.payload_size == 4 && limits_.subscription_identifiers;
+}
+
+// False without memory.
 bool Session::write_request_properties(const Outgoing& entry, Buffer<std::uint8_t>& properties) const {
-  if (entry.stage == Stage::suback && entry.payload_size == 4 && limits_.subscription_identifiers) {
+  if (bears_identifier(entry)) {
     const std::uint32_t identifier = entry.filter(0) + 1;
     std::uint8_t* const at = properties.extend(property_size(Property::subscription_identifier, identifier));
     if (at == nullptr) return false;
@@ -127,12 +159,16 @@ bool Session::write_request_properties(const Outgoing& entry, Buffer<std::uint8_
 }
 
 Error Session::send_request(Outgoing& entry) {
-  if (const Error error = check_request(entry); error != Error::none) return error;
   // A filter that was forgotten meanwhile is not asked for, and gets no code.
   for (std::uint32_t i = 0; i < entry.payload_size / 4;) {
-    if (subscriptions_.defined(entry.filter(i))) {
+    const std::uint32_t number = entry.filter(i);
+    const bool checked = entry.stage == Stage::suback && subscriptions_.defined(number);
+    const Error error = checked ? check_filter(subscriptions_.filter(number)) : Error::none;
+    if (error != Error::none && !entry.own) return error;
+    if (error == Error::none && subscriptions_.defined(number)) {
       ++i;
     } else {
+      if (error != Error::none) refuse(number, error);
       entry.remove_filter(i);
     }
   }
@@ -151,27 +187,45 @@ Error Session::send_request(Outgoing& entry) {
 }
 
 // A subscription that cannot be restored, as this server would not take it.
-void Session::refuse_all(const Outgoing& entry, Error error) {
+void Session::refuse(std::uint32_t filter, Error error) {
   Reason reason = Reason::unspecified_error;
   if (error == Error::wildcard_not_supported) reason = Reason::wildcard_subscriptions_not_supported;
   if (error == Error::shared_not_supported) reason = Reason::shared_subscriptions_not_supported;
+  records_.add(Event::refused, 0, filter, static_cast<std::uint32_t>(reason));
+}
+
+// Before a SUBSCRIBE leaves, which gives the server identifiers (5.0 §3.8.2.1.2), its filters are kept, as they are
+// now.
+bool Session::is_kept(Outgoing& entry) {
+  if (entry.stage != Stage::suback) return true;
   for (std::uint32_t i = 0; i < entry.payload_size / 4; ++i) {
-    subscriptions_.set_wanted(entry.filter(i), false);
-    records_.add(Event::refused, 0, entry.filter(i), static_cast<std::uint32_t>(reason));
+    if (subscriptions_.set_kept(entry.filter(i), true)) entry.serial = keep(Kept::subscription, entry.filter(i));
   }
+  return is_stored(entry.serial);
 }
 
 void Session::pump_requests() {
+  requests_wait_ = false;
   for (Outgoing* entry = requests_.first(); entry != nullptr;) {
-    Outgoing* const next = entry->next;
+    if (!entry->sent && !is_kept(*entry)) {
+      requests_wait_ = true;  // and those behind it, as they may be for the same filter
+      requests_need_ = entry->serial;
+      return;
+    }
     const Error error = entry->sent ? Error::none : send_request(*entry);
-    if (error == Error::packet_identifiers_exhausted) return;  // until one is free
+    if (error == Error::packet_identifiers_exhausted) {
+      requests_wait_ = true;  // until one is free
+      requests_need_ = stored_;
+      return;
+    }
     if (error != Error::none) {
       if (entry->operation != 0) fail(entry->operation, error);
-      if (entry->own) refuse_all(*entry, error);
+      for (std::uint32_t i = 0; entry->own && i < entry->payload_size / 4; ++i) refuse(entry->filter(i), error);
+      restore_lost(*entry);  // with a request of its own behind this one
       ids_.release(entry->id);
-      take_out(requests_, entry);
     }
+    Outgoing* const next = entry->next;
+    if (error != Error::none) take_out(requests_, entry);
     entry = next;
   }
 }
@@ -200,10 +254,16 @@ void Session::receive_codes(const FixedHeader& header, Bytes body) {
 void Session::receive_suback(const Outgoing& entry, const CodeList& packet) {
   const std::uint32_t count = entry.payload_size / 4;
   for (std::uint32_t i = 0; i < count; ++i) {
-    const std::uint32_t filter = entry.filter(i);
-    const bool refused = is_refusal(packet.codes[i]);
-    if (refused && !entry.wanted_before) subscriptions_.set_wanted(filter, false);
-    if (refused && entry.own) records_.add(Event::refused, 0, filter, packet.codes[i]);
+    // A refusal leaves what was there before (5.0 §3.8.4).
+    if (!is_refusal(packet.codes[i])) {
+      subscriptions_.granted(entry.filter(i), bears_identifier(entry));
+      continue;
+    }
+    if (entry.own || subscriptions_.lost(entry.filter(i))) {
+      subscriptions_.given_up(entry.filter(i));
+      records_.add(Event::refused, 0, entry.filter(i), packet.codes[i]);
+    }
+    if (!subscriptions_.held(entry.filter(i))) forget_subscription(entry.filter(i));
   }
   if (entry.operation == 0) return;
   records_.begin(Event::suback);
@@ -214,6 +274,10 @@ void Session::receive_suback(const Outgoing& entry, const CodeList& packet) {
 }
 
 void Session::receive_unsuback(const Outgoing& entry, const CodeList& packet) {
+  for (std::uint32_t i = 0; i < entry.payload_size / 4; ++i) {
+    subscriptions_.given_up(entry.filter(i));
+    forget_subscription(entry.filter(i));
+  }
   if (entry.operation == 0) return;
   if (version_ != Version::v5) return records_.add(Event::done, 0, entry.operation, 0U, 0U, 0U);
   records_.begin(Event::unsuback);

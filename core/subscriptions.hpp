@@ -1,4 +1,4 @@
-// The host's filters: their text, their options, and which of them the server is asked to hold.
+// The host's filters: their text, their options, and which of them the server holds.
 #pragma once
 
 #include "router.hpp"
@@ -20,11 +20,18 @@ class Subscriptions {
   std::string_view filter(std::uint32_t number) const { return {entries_[number].filter, entries_[number].size}; }
   std::uint8_t options(std::uint32_t number) const { return entries_[number].options; }
 
-  // Is the server to hold it? Then one that has lost our session is asked again.
-  bool wanted(std::uint32_t number) const { return defined(number) && entries_[number].wanted; }
-  void set_wanted(std::uint32_t number, bool wanted) {
-    if (defined(number)) entries_[number].wanted = wanted;
-  }
+  // The server holds it, with or without a Subscription Identifier (5.0 §3.8.2.1.2), or does not any more.
+  void granted(std::uint32_t number, bool identified);
+  void given_up(std::uint32_t number);
+
+  // The server has lost it, and it is left to a SUBSCRIBE that waits to restore it.
+  void set_lost(std::uint32_t number) { entries_[number].lost = true; }
+  bool lost(std::uint32_t number) const { return defined(number) && entries_[number].lost; }
+  bool held(std::uint32_t number) const { return defined(number) && entries_[number].held; }
+  bool nameless(std::uint32_t number) const { return entries_[number].nameless; }
+
+  // The host keeps it, as it is now, or does not any more. Says whether that is new.
+  bool set_kept(std::uint32_t number, bool kept);
 
   std::uint32_t size() const { return entries_.size(); }  // numbers are below
   Router& router() { return router_; }
@@ -34,7 +41,11 @@ class Subscriptions {
     char* filter;  // nullptr: not in use
     std::uint32_t size;
     std::uint8_t options;
-    bool wanted;
+    bool held;
+    bool nameless;  // … without an identifier
+    bool lost;
+    bool kept;
+    bool changed;  // … with other options
   };
 
   Buffer<Entry> entries_;

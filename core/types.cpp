@@ -9,7 +9,7 @@ namespace {
 // By reason code: the packets that may bear it.
 constexpr auto bearers = [] {
   using namespace packet_set;
-  std::array<std::uint16_t, 0xA3> sets{};
+  std::array<std::uint16_t, 256> sets{};
 #define TARTA_REASON(code, name, text, packets) sets[code] = packets;
 #include "reason.def"
 #undef TARTA_REASON
@@ -18,9 +18,7 @@ constexpr auto bearers = [] {
 
 }  // namespace
 
-bool reason_allowed(std::uint8_t code, PacketType packet) {
-  return code < bearers.size() && (bearers[code] & bit(packet)) != 0;
-}
+bool reason_allowed(std::uint8_t code, PacketType packet) { return (bearers[code] & bit(packet)) != 0; }
 
 Reason reason_of(Fault fault) {
   static constexpr std::array reasons{

@@ -81,6 +81,9 @@ enum class Reason : std::uint8_t {
 // A reason code from 0x80 on is a refusal (5.0 §2.4).
 constexpr bool is_refusal(std::uint8_t reason) { return reason >= 0x80; }
 
+// Serials count up and go round: is `a` at or before `b`?
+constexpr bool at_or_before(std::uint32_t a, std::uint32_t b) { return static_cast<std::int32_t>(b - a) >= 0; }
+
 // May this packet bear this reason code? (5.0 §2.4)
 bool reason_allowed(std::uint8_t code, PacketType packet);
 

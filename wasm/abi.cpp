@@ -49,15 +49,9 @@ std::uint32_t flags_of(const Session& session) {
 void write_status(tarta_session* self, Error error) {
   const Session& session = self->session;
   tarta_status& status = self->status;
-  status.records = session.records().data();
-  status.record_words = session.records().size();
   status.output = session.output().data();
   status.output_length = static_cast<std::uint32_t>(session.output().size());
   status.error = static_cast<std::uint32_t>(error);
-  status.consumed = session.consumed();
-  status.tail = session.tail();
-  status.skip = session.skip();
-  status.blobs = session.blobs().data();
   status.flags = flags_of(session);
   status.deadline = session.deadline();
   status.pending = session.pending();
@@ -69,8 +63,21 @@ std::uint32_t finish(tarta_session* self, Error error) {
   return static_cast<std::uint32_t>(error);
 }
 
+// What no command changes.
+void write_records_status(tarta_session* self) {
+  const Session& session = self->session;
+  tarta_status& status = self->status;
+  status.records = session.records().data();
+  status.record_words = session.records().size();
+  status.consumed = session.consumed();
+  status.tail = session.tail();
+  status.skip = session.skip();
+  status.blobs = session.blobs().data();
+}
+
 // Of the calls that write records.
 std::uint32_t finish_records(tarta_session* self) {
+  write_records_status(self);
   write_status(self, Error::none);
   std::uint32_t result = self->status.record_words;
   if (self->session.has_more()) result |= TARTA_MORE;
@@ -97,7 +104,7 @@ EXPORT(create) tarta_session* tarta_create(uint32_t seed, uint32_t seed_high) {
   void* const block = std::malloc(sizeof(tarta_session));
   if (block == nullptr) return nullptr;
   auto* const self = new (block) tarta_session{std::uint64_t{seed_high} << 32 | seed};
-  write_status(self, Error::none);
+  finish_records(self);
   return self;
 }
 
@@ -133,7 +140,9 @@ EXPORT(clear_bytes) uint32_t tarta_clear_bytes(tarta_session* self, uint32_t opt
 EXPORT(transport_opened)
 uint32_t tarta_transport_opened(tarta_session* self, uint32_t server, double monotonic, double wall) {
   if (server > 15) return finish(self, Error::invalid_argument);
-  return finish(self, self->session.transport_opened(server, {monotonic, wall}));
+  const Error error = self->session.transport_opened(server, {monotonic, wall});
+  write_records_status(self);
+  return finish(self, error);
 }
 
 EXPORT(receive_area) uint8_t* tarta_receive_area(tarta_session* self, uint32_t size) {
@@ -152,6 +161,7 @@ EXPORT(more) uint32_t tarta_more(tarta_session* self) {
 
 EXPORT(skipped) uint32_t tarta_skipped(tarta_session* self, uint32_t count) {
   self->session.skipped(count);
+  write_records_status(self);
   return finish(self, Error::none);
 }
 
@@ -167,7 +177,13 @@ EXPORT(sent) void tarta_sent(tarta_session* self) {
 
 EXPORT(tick) uint32_t tarta_tick(tarta_session* self, double monotonic, double wall) {
   self->session.tick({monotonic, wall});
+  self->scratch.release();
   return finish_records(self);
+}
+
+EXPORT(reconnect_delay)
+double tarta_reconnect_delay(tarta_session* self, double min, double max, double factor, uint32_t stable) {
+  return self->session.reconnect_delay({min, max, factor}, stable != 0);
 }
 
 EXPORT(define_topic) uint32_t tarta_define_topic(tarta_session* self, uint32_t topic, uint32_t length) {
@@ -237,21 +253,21 @@ EXPORT(acknowledge) uint32_t tarta_acknowledge(tarta_session* self, uint32_t ser
   return finish(self, self->session.acknowledge(serial, static_cast<std::uint8_t>(reason)));
 }
 
-EXPORT_FULL(restore)
+EXPORT(restore)
 uint32_t tarta_restore(tarta_session* self, uint32_t kind, uint32_t key, uint32_t length, uint32_t operation) {
   if (!self->given(length)) return finish(self, Error::invalid_argument);
   if (kind > 0xFF) return finish(self, Error::store_corrupt);
   return finish(self, self->session.restore(static_cast<tarta::Kept>(kind), key, self->arguments(length), operation));
 }
 
-EXPORT_FULL(stored) void tarta_stored(tarta_session* self, uint32_t through) {
+EXPORT(stored) void tarta_stored(tarta_session* self, uint32_t through) {
   self->session.stored(through);
-  write_status(self, Error::none);
+  finish_records(self);
 }
 
-EXPORT_FULL(store_failed) void tarta_store_failed(tarta_session* self, uint32_t serial) {
+EXPORT(store_failed) void tarta_store_failed(tarta_session* self, uint32_t serial) {
   self->session.store_failed(serial);
-  write_status(self, Error::none);
+  finish_records(self);
 }
 
 EXPORT_FULL(inspect)

@@ -44,12 +44,12 @@ typedef struct {
 } tarta_status;
 
 enum {
-  TARTA_ONLINE = 1, /* CONNACK has come: a QoS 0 publish goes straight to the output and gets no DONE */
+  TARTA_ONLINE = 1, /* CONNACK has come: a QoS 0 publish that is not QUEUED is in the output, and gets no DONE */
   TARTA_QUEUED = 2, /* the last publish was at QoS 0 and waits: it gets a DONE or FAILED */
   TARTA_OUTPUT = 4, /* something is to be sent, or a tick() would make something to send */
 };
 
-/* What receive(), more() and tick() return: the number of record words, and in the high bits: */
+/* What receive(), more(), transport_closed() and tick() return: the number of record words, and in the high bits: */
 enum {
   TARTA_MORE = 1 << 29,  /* the record buffer is full: walk it, then call more() */
   TARTA_FLUSH = 1 << 30, /* there is something to send (as TARTA_OUTPUT) */
@@ -60,7 +60,8 @@ tarta_session* tarta_create(uint32_t seed, uint32_t seed_high);
 void tarta_destroy(tarta_session*);
 const tarta_status* tarta_status_of(tarta_session*);
 
-/* Where `size` bytes of arguments go (names, properties, lists) before the command that takes them. 0 without memory. */
+/* Where `size` bytes of arguments go (names, properties, lists) before the command that takes them, which comes before
+ * the next tick(). 0 without memory. */
 uint8_t* tarta_scratch(tarta_session*, uint32_t size);
 
 /* Options (core/option.def, numbered in its order, numbers and bytes apart). Bytes are the first `length` of the
@@ -96,6 +97,11 @@ void tarta_sent(tarta_session*);
  * turn in which a command was made or FLUSH was seen. */
 uint32_t tarta_tick(tarta_session*, double monotonic, double wall);
 
+/* How many ms to wait before the next attempt to connect, after one more has failed or a connection was lost: any from
+ * 0 to min(max, min × factor^failures), all alike; `min` and `max` in ms. `stable` 1: the connection had stayed up, and
+ * the failures before it do not count. */
+double tarta_reconnect_delay(tarta_session*, double min, double max, double factor, uint32_t stable);
+
 /* --- commands ------------------------------------------------------------------------------------------------ */
 
 /* Outgoing topics and filters are small numbers that the host hands out; the name is in the scratch area.
@@ -105,7 +111,7 @@ uint32_t tarta_define_topic(tarta_session*, uint32_t topic, uint32_t length);
 /* `options`: the byte of SUBSCRIBE (5.0 §3.8.3.1). From then on the filter is matched; a filter that is only routed
  * needs no more. */
 uint32_t tarta_define_filter(tarta_session*, uint32_t filter, uint32_t length, uint32_t options);
-void tarta_forget_filter(tarta_session*, uint32_t filter);
+void tarta_forget_filter(tarta_session*, uint32_t filter); /* its number is free when no request with it is under way */
 
 /* `flags` as in the fixed header: RETAIN 1, QoS << 1. `properties` bytes of encoded properties are in the scratch
  * area (without Message Expiry Interval, which is `expiry` in seconds, 0xFFFFFFFF for none). Returns where `length`
@@ -145,7 +151,8 @@ uint32_t tarta_restore(tarta_session*, uint32_t kind, uint32_t key, uint32_t len
 /* All records up to this serial are on disk. */
 void tarta_stored(tarta_session*, uint32_t through);
 
-/* The record with this serial could not be kept: its message fails; without any other record the connection ends. */
+/* The record with this serial could not be kept: its message or its SUBSCRIBE fails; without any other record the
+ * connection ends for good. */
 void tarta_store_failed(tarta_session*, uint32_t serial);
 
 /* --- inspection ---------------------------------------------------------------------------------------------- */

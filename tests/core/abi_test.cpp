@@ -49,6 +49,20 @@ TEST_CASE("abi: a new session has nothing to say") {
   CHECK(std::isinf(status.deadline));
 }
 
+TEST_CASE("abi: delays between attempts follow from the seed") {
+  AbiHost host{7}, same{7}, other{8};
+  bool differs = false;
+  for (int i = 0; i < 20; ++i) {
+    const double delay = tarta_reconnect_delay(host, 100, 1'000, 2, 0);
+    CHECK(delay <= 1'000);
+    CHECK(tarta_reconnect_delay(same, 100, 1'000, 2, 0) == delay);
+    if (tarta_reconnect_delay(other, 100, 1'000, 2, 0) != delay) differs = true;
+    CHECK(tarta_reconnect_delay(host, 100, 1'000, 2, 1) <= 100);
+    tarta_reconnect_delay(same, 100, 1'000, 2, 1);
+  }
+  CHECK(differs);
+}
+
 TEST_CASE("abi: the status block stays where it is") {
   AbiHost host;
   const tarta_status* const before = tarta_status_of(host);
@@ -397,11 +411,12 @@ TEST_CASE("abi: reason codes that the packet may not bear") {
   AbiHost host;
   tarta_set_bytes(host, number(BytesOption::authentication_method), host.put("m"));
   REQUIRE(tarta_transport_opened(host, 0, 0, 0) == 0);
-  CHECK(error(tarta_authenticate(host, 0x18, 0)) == Error::none);
+  host.receive("F0 06 18 04 15 00 01 6D");
   for (const std::uint32_t reason : {0x00U, 0x01U, 0x80U, 0x118U, 0xFFFF'FF18U}) {
     CAPTURE(reason);
     CHECK(error(tarta_authenticate(host, reason, 0)) == Error::invalid_argument);
   }
+  CHECK(error(tarta_authenticate(host, 0x18, 0)) == Error::none);
   for (const std::uint32_t reason : {0x01U, 0x18U, 0x84U, 0x100U, 0x104U, 0xFFFF'FF00U}) {
     CAPTURE(reason);
     CHECK(error(tarta_disconnect(host, reason, 0)) == Error::invalid_argument);
@@ -419,6 +434,13 @@ TEST_CASE("abi: authentication only where a method was set, at 5.0") {
   CHECK(error(tarta_authenticate(old, 0x18, 0)) == Error::invalid_argument);  // no connection
   old.connect(4);
   CHECK(error(tarta_authenticate(old, 0x18, 0)) == Error::invalid_argument);
+  AbiHost long_winded;
+  tarta_set_bytes(long_winded, number(BytesOption::authentication_method), long_winded.put("m"));
+  REQUIRE(tarta_transport_opened(long_winded, 0, 0, 0) == 0);
+  long_winded.receive("F0 06 18 04 15 00 01 6D");
+  const std::string longest(65'535, 'a');
+  CHECK(error(tarta_authenticate(long_winded, 0x18, long_winded.put(longest + "a"))) == Error::invalid_argument);
+  CHECK(error(tarta_authenticate(long_winded, 0x18, long_winded.put(longest))) == Error::none);
 }
 
 TEST_CASE("abi: operations that there are not cannot be cancelled") {
@@ -461,6 +483,78 @@ TEST_CASE("abi: bytes that were never put into the receive area are not looked a
   CHECK(host.records().empty());
 }
 
+TEST_CASE("abi: what lies in the receive area behind the bytes that are told is not looked at") {
+  AbiHost host;
+  host.connect(4);
+  std::memcpy(tarta_receive_area(host, 8), "\x30\x03\0\1a\xFF\xFF\xFF", 8);
+  tarta_receive(host, 5, 5);
+  const std::vector<Record> records = host.records();
+  CHECK(is(records.back(), Event::message));
+  CHECK(host.status().tail == 0);
+}
+
+TEST_CASE("abi: OUTPUT tells of what a tick would send, and of nothing else") {
+  AbiHost host;
+  tarta_set_number(host, number(NumberOption::durable), 1);
+  tarta_set_number(host, number(NumberOption::clean_start), 0);
+  tarta_set_number(host, number(NumberOption::keepalive), 0);
+  host.connect(5);
+  std::uint32_t stored = 1;  // the client itself
+  tarta_stored(host, stored);
+  REQUIRE(tarta_define_topic(host, 0, host.put("a")) == 0);
+  const auto wants = [&] { return (host.status().flags & TARTA_OUTPUT) != 0; };
+  const auto tick = [&] {
+    tarta_tick(host, 1, 1);
+    const std::string sent = host.sent();
+    return sent;
+  };
+  tick();
+  CHECK_FALSE(wants());
+
+  // A message, and an acknowledgement, wait for the store.
+  REQUIRE(publish(host, 1, 0, 2, "x") == Error::none);
+  CHECK(wants());  // the store is to be told
+  CHECK(tick().empty());
+  CHECK_FALSE(wants());
+  tarta_stored(host, ++stored);
+  CHECK(wants());
+  CHECK(tick().starts_with("32"));
+  CHECK_FALSE(wants());
+  host.receive("34 06 00 01 61 00 07 00");
+  tarta_delivered(host, 1);
+  CHECK(tick().empty());
+  CHECK_FALSE(wants());
+  tarta_stored(host, ++stored);
+  CHECK(wants());
+  CHECK(tick() == "50 02 00 07");
+  CHECK_FALSE(wants());
+
+  // What is sent again, and is more than the output takes at once.
+  const std::string large(100'000, 'x');
+  for (std::uint32_t i = 0; i < 3; ++i) REQUIRE(publish(host, 10 + i, 0, 2, large) == Error::none);
+  tick();
+  tarta_stored(host, stored += 3);
+  while (wants()) tick();
+  tarta_transport_closed(host, 2, 2);
+  REQUIRE(tarta_transport_opened(host, 0, 3, 3) == 0);
+  tarta_sent(host);
+  host.receive("20 06 01 00 03 21 00 04");
+  CHECK(wants());
+  tick();
+  CHECK(wants());
+  CHECK(tick().starts_with("3A"));
+  CHECK_FALSE(wants());
+
+  // … or more than the quota.
+  tarta_transport_closed(host, 4, 4);
+  REQUIRE(tarta_transport_opened(host, 0, 5, 5) == 0);
+  tarta_sent(host);
+  host.receive("20 06 01 00 03 21 00 01");
+  tick();
+  CHECK_FALSE(wants());
+  CHECK((host.receive("40 02 00 01") & TARTA_FLUSH) != 0);
+}
+
 TEST_CASE("abi: before a connection, and after it, bytes mean nothing") {
   AbiHost host;
   CHECK(host.receive("20 02 00 00") == 0);
@@ -501,79 +595,57 @@ TEST_CASE("abi: more words than a buffer takes come in several calls") {
   CHECK(host.status().consumed == message.size());
 }
 
-TEST_CASE("abi: what a crash has left of a message that is over is forgotten") {
+TEST_CASE("abi: a request that waits for a packet identifier goes out as soon as one is free") {
   AbiHost host;
-  tarta_set_number(host, number(NumberOption::durable), 1);
-  REQUIRE(error(tarta_restore(host, 2, 9, 0, 0)) == Error::none);  // its release, without the message
-  tarta_tick(host, 0, 0);
-  const std::vector<Record> records = host.records();
-  REQUIRE(records.size() == 1);
-  CHECK(records[0].kind == static_cast<std::uint32_t>(tarta::Event::forget));
-  CHECK(records[0].words[1] == 2);
-  CHECK(records[0].words[2] == 9);
+  tarta_set_number(host, number(NumberOption::queue_max_messages), 100'000);
+  tarta_set_number(host, number(NumberOption::keepalive), 0);
+  host.connect(5);
+  REQUIRE(tarta_define_topic(host, 0, host.put("a")) == 0);
+  REQUIRE(tarta_define_filter(host, 0, host.put("a"), 0) == 0);
+  while (tarta_publish(host, 0, 0, 2, 0, 0, no_expiry) != nullptr) {
+  }
+  do {
+    tarta_tick(host, 1, 1);
+    tarta_sent(host);
+  } while ((host.status().flags & TARTA_OUTPUT) != 0);
+  REQUIRE(tarta_subscribe(host, 1, host.put_numbers({0}), 0) == 0);
+  tarta_tick(host, 2, 2);
+  CHECK((host.status().flags & TARTA_OUTPUT) == 0);
+  CHECK((host.receive("40 02 12 34") & TARTA_FLUSH) != 0);
+  tarta_tick(host, 3, 3);
+  CHECK(host.sent() == "82 09 12 34 02 0B 01 00 01 61 00");
 }
 
-// Statements: classes 20
-TEST_CASE("abi: a store's records are checked before they are believed") {
-  AbiHost host;
-  for (const std::uint32_t kind : {0U, 4U, 6U, 255U, 257U, 261U, 0xFFFF'FFFFU}) {
-    CAPTURE(kind);
-    CHECK(error(tarta_restore(host, kind, 1, host.put("x"), 0)) == Error::store_corrupt);
-  }
-  const auto restore = [&](std::uint32_t key, std::string_view hexadecimal) {
-    return error(tarta_restore(host, 1, key, host.put(tarta::from_hex(hexadecimal)), 5));
+TEST_CASE("abi: DISCONNECT leaves out what the server would not take with it") {
+  const std::string session_expiry = "11 00 00 00 05", words = " 26 00 01 6B 00 01 76";
+  const auto said = [](std::string_view properties, const char* connack) {
+    AbiHost host;
+    tarta_set_number(host, number(NumberOption::version), 5);
+    REQUIRE(tarta_transport_opened(host, 0, 0, 0) == 0);
+    tarta_sent(host);
+    host.receive(connack);
+    REQUIRE(error(tarta_disconnect(host, 4, host.put(tarta::from_hex(properties)))) == Error::none);
+    tarta_tick(host, 1, 1);
+    return host.sent();
   };
-  // Format, flags, expiry, sizes of topic and properties; topic, properties, payload.
-  CHECK(restore(1, "01 02 00 00 00 00 00 01 00 00 00 00 61 78") == Error::none);
-  CHECK(restore(1, "01 02 00 00 00 00 00 01 00 00 00 00 61 78") == Error::store_corrupt);  // twice
-  CHECK(restore(0, "01 02 00 00 00 00 00 01 00 00 00 00 61 78") == Error::store_corrupt);
-  CHECK(restore(65'536, "01 02 00 00 00 00 00 01 00 00 00 00 61 78") == Error::store_corrupt);
-  CHECK(restore(2, "") == Error::store_corrupt);
-  CHECK(restore(2, "02 02 00 00 00 00 00 01 00 00 00 00 61 78") == Error::store_corrupt);     // another format
-  CHECK(restore(2, "01 00 00 00 00 00 00 01 00 00 00 00 61 78") == Error::store_corrupt);     // QoS 0
-  CHECK(restore(2, "01 06 00 00 00 00 00 01 00 00 00 00 61 78") == Error::store_corrupt);     // QoS 3
-  CHECK(restore(2, "01 02 00 00 00 00 00 03 00 00 00 00 61 78") == Error::store_corrupt);     // a longer topic
-  CHECK(restore(2, "01 02 00 00 00 00 00 01 FF FF FF FF 61 78") == Error::store_corrupt);     // more properties
-  CHECK(restore(2, "01 02 00 00 00 00 00 01 00 00 00 00 23 78") == Error::store_corrupt);     // a wildcard
-  CHECK(restore(2, "01 02 00 00 00 00 00 01 00 00 00 02 61 01 02") == Error::store_corrupt);  // a property value
-  CHECK(restore(2, "01 05 00 00 00 00 00 01 00 00 00 00 61") == Error::none);
-  CHECK(error(tarta_restore(host, 2, 2, 0, 0)) == Error::none);           // released
-  CHECK(error(tarta_restore(host, 2, 1, 0, 0)) == Error::store_corrupt);  // QoS 1
-  CHECK(error(tarta_restore(host, 2, 9, 0, 0)) == Error::none);           // what remains of a message that is over
-  CHECK(error(tarta_restore(host, 2, 0, 0, 0)) == Error::store_corrupt);
-  CHECK(error(tarta_restore(host, 3, 7, 0, 0)) == Error::none);  // inbound
-  CHECK(error(tarta_restore(host, 3, 0, 0, 0)) == Error::store_corrupt);
-  CHECK(error(tarta_restore(host, 3, 65'536, 0, 0)) == Error::store_corrupt);
-  CHECK(host.status().pending == 2);
-
-  // What was cut anywhere is either refused, or a message with a shorter payload.
-  const std::vector<std::uint8_t> whole =
-      tarta::from_hex("01 02 00 00 00 00 00 03 00 00 00 02 61 2F 62 01 01 78 79 7A");
-  for (std::uint32_t size = 0; size < whole.size(); ++size) {
-    const std::uint32_t key = 100 + size;
-    const bool enough = size >= 17;
-    host.put(tarta::Bytes{whole}.first(size));
-    CHECK(error(tarta_restore(host, 1, key, size, 0)) == (enough ? Error::none : Error::store_corrupt));
-  }
+  const char* const any = "20 03 00 00 00";
+  const char* const ten = "20 08 00 00 05 27 00 00 00 0A";
+  const char* const three = "20 08 00 00 05 27 00 00 00 03";
+  CHECK(said(session_expiry + words, any) == "E0 0E 04 0C " + session_expiry + words);
+  CHECK(said(session_expiry + words, ten) == "E0 07 04 05 " + session_expiry);
+  CHECK(said(words.substr(1), ten) == "E0 01 04");
+  CHECK(said(words.substr(1), three) == "E0 01 04");
 }
 
-TEST_CASE("abi: restoring comes before the first connection") {
-  AbiHost host;
-  host.connect(5);
-  CHECK(error(tarta_restore(host, 5, 0, host.put("me"), 0)) == Error::invalid_argument);
-}
-
-TEST_CASE("abi: stored and store_failed of serials that there are not") {
-  AbiHost host;
-  tarta_set_number(host, number(NumberOption::durable), 1);
-  host.connect(5);
-  tarta_stored(host, 1);  // the client identifier
-  for (const std::uint32_t serial : {0U, 1U, 1000U, 0xFFFF'FFFFU}) {
-    tarta_store_failed(host, serial);
-    tarta_stored(host, serial);
+TEST_CASE("abi: a session that ends with its connection is not kept at DISCONNECT") {
+  for (const std::uint32_t asked : {0U, 1U}) {
+    AbiHost host;
+    tarta_set_number(host, number(NumberOption::session_expiry_interval), asked);
+    host.connect(5);
+    CHECK(error(tarta_disconnect(host, 0, host.put(tarta::from_hex("11 00 00 00 05")))) ==
+          (asked == 0 ? Error::invalid_argument : Error::none));
+    CHECK(error(tarta_disconnect(host, 0, host.put(tarta::from_hex("11 00 00 00 00")))) == Error::none);
   }
-  CHECK(host.error() == Error::none);
-  CHECK((host.status().flags & TARTA_ONLINE) != 0);
 }
 
 TEST_CASE("abi: inspection") {

@@ -106,3 +106,16 @@ TEST_CASE("aliases: a number that stands for another topic now is told with its 
   tarta_tick(host, 0, 0);
   CHECK(host.sent() == "32 08 00 03 74 77 6F 00 01 00");
 }
+
+TEST_CASE("aliases: what came back from a store has none, though its topic may") {
+  AbiHost host;
+  REQUIRE(tarta_restore(host, 5, 0, host.put(tarta::from_hex("01 05 00 00 00 01 2C 61")), 0) == 0);
+  REQUIRE(tarta_restore(host, 1, 1, host.put(tarta::from_hex("01 02 00 00 00 00 00 03 00 00 00 00 6F 6E 65")), 5) == 0);
+  REQUIRE(tarta_define_topic(host, 0, host.put("one")) == 0);
+  tarta_transport_opened(host, 0, 0, 0);
+  tarta_sent(host);
+  host.receive("20 06 00 00 03 22 00 0A");  // no session: the message is published anew; Topic Alias Maximum 10
+  REQUIRE(tarta_publish(host, 6, 0, 2, 0, 0, 0xFFFF'FFFF) != nullptr);
+  tarta_tick(host, 0, 0);
+  CHECK(host.sent() == "32 08 00 03 6F 6E 65 00 02 00 32 0B 00 03 6F 6E 65 00 03 03 23 00 01");
+}

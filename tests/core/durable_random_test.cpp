@@ -162,7 +162,14 @@ class DurableHost {
       send();
     }
     if (!server_.output().empty()) receive();
-    if (deliver) tarta_delivered(*host_, last_delivery_);
+    if (deliver) {
+      tarta_delivered(*host_, last_delivery_);
+      due_ = true;
+    }
+    // As wasm/tarta.h says: after a command, at the deadline, and where something is to be sent.
+    const tarta_status& status = host_->status();
+    if (!due_ && now_ < status.deadline && (status.flags & TARTA_OUTPUT) == 0) return;
+    due_ = false;
     tarta_tick(*host_, now_, 1e12 + now_);
     walk();
     send();
@@ -260,6 +267,7 @@ class DurableHost {
     std::uint8_t* const payload = tarta_publish(*host_, ++last_operation_, 0, qos << 1, size, 0, 0xFFFF'FFFF);
     REQUIRE(payload != nullptr);
     std::memcpy(payload, text.data(), text.size());
+    due_ = true;
     published_[number] = {qos};
   }
 
@@ -270,6 +278,7 @@ class DurableHost {
   Store store_;
   double now_ = 0;
   bool open_ = false;
+  bool due_ = false;  // a command was made
   std::vector<std::uint8_t> message_;
   std::size_t message_at_ = 0;
   std::uint32_t last_operation_ = 0;

@@ -115,7 +115,8 @@ TEST_CASE("publish head: whatever it is made of comes out again") {
     const std::string topic(1 + random.below(200), 't');
     const std::vector<std::uint8_t> properties = tarta::from_hex(random.one_in(2) ? "01 01 26 00 01 61 00 01 62" : "");
     PublishHead head;
-    head.flags = static_cast<std::uint8_t>(unsigned{qos} << 1 | random.below(2) | (qos > 0 && random.one_in(2) ? 8U : 0U));
+    head.flags =
+        static_cast<std::uint8_t>(unsigned{qos} << 1 | random.below(2) | (qos > 0 && random.one_in(2) ? 8U : 0U));
     head.topic = topic;
     head.id = qos > 0 ? static_cast<std::uint16_t>(1 + random.below(65'535)) : std::uint16_t{0};
     head.expires = random.one_in(2);

@@ -36,11 +36,11 @@ class Server {
 
 using Identifiers = std::vector<std::uint16_t>;
 
-// The identifiers that are acknowledged now.
+// The identifiers that are acknowledged now: not those of an earlier connection, which the server sends again.
 Identifiers acknowledged(Inbound& inbound) {
   Identifiers all;
   while (const tarta::Arrival* const front = inbound.front()) {
-    all.push_back(front->id);
+    if (!front->stale) all.push_back(front->id);
     inbound.pop();
   }
   return all;
@@ -160,10 +160,10 @@ TEST_CASE("inbound: after its acknowledgement QoS 1 is a new message, QoS 2 the 
   server.deliver(1, 1);
   inbound.delivered(server.deliver(2, 2));
   acknowledged(inbound);
-  CHECK(server.repeat(1, 1) == Arriving::deliver);
   CHECK(inbound.held(2));
   CHECK(server.repeat(2, 2) == Arriving::acknowledge);
   CHECK(server.send(2, 2) == Arriving::acknowledge);
+  CHECK(server.repeat(1, 1) == Arriving::deliver);
   inbound.release(2);
   CHECK_FALSE(inbound.held(2));
   CHECK(server.send(2, 2) == Arriving::deliver);
@@ -255,9 +255,7 @@ TEST_CASE("inbound: a QoS 2 message that was being handled is not delivered agai
 
   SUBCASE("its handlers return before it comes again") {
     inbound.delivered(serial);
-    REQUIRE(inbound.front() != nullptr);
-    CHECK(inbound.front()->stale);  // the server does not wait for an answer yet
-    CHECK(acknowledged(inbound) == Identifiers{1});
+    CHECK(acknowledged(inbound).empty());  // the server does not wait for an answer yet
     CHECK(inbound.held(1));
     CHECK(server.repeat(1, 2) == Arriving::acknowledge);
   }
@@ -265,8 +263,6 @@ TEST_CASE("inbound: a QoS 2 message that was being handled is not delivered agai
     CHECK(server.repeat(1, 2) == Arriving::drop);
     CHECK(inbound.unacknowledged() == 1);
     inbound.delivered(serial);
-    REQUIRE(inbound.front() != nullptr);
-    CHECK_FALSE(inbound.front()->stale);
     CHECK(acknowledged(inbound) == Identifiers{1});
     CHECK(inbound.unacknowledged() == 1);
     inbound.release(1);
@@ -314,7 +310,7 @@ TEST_CASE("inbound: what waits for an acknowledgement by hand is delivered again
   inbound.acknowledge(answered, 0);
   inbound.connection_lost();
 
-  CHECK(acknowledged(inbound) == Identifiers{2});
+  CHECK(acknowledged(inbound).empty());
   CHECK(server.repeat(2, 2) == Arriving::acknowledge);
   const std::uint32_t again = server.deliver(1, 2);
   inbound.acknowledge(unanswered, 0);  // of the lost connection: means nothing any more
@@ -322,6 +318,136 @@ TEST_CASE("inbound: what waits for an acknowledgement by hand is delivered again
   CHECK(acknowledged(inbound).empty());
   inbound.delivered(again);
   CHECK(acknowledged(inbound) == Identifiers{1});
+}
+
+TEST_CASE("inbound: what comes again is acknowledged behind what came before it on this connection") {
+  Inbound inbound;
+  Server server{inbound};
+  inbound.hold(server.deliver(1, 2));
+  const std::uint32_t handled = server.deliver(2, 2);
+
+  SUBCASE("its handlers have returned") { inbound.delivered(handled); }
+  SUBCASE("its handlers return before it comes again") {
+    inbound.connection_lost();
+    inbound.delivered(handled);
+  }
+  SUBCASE("its handlers return later") {}
+  SUBCASE("the connection is lost once more") {
+    inbound.connection_lost();
+    CHECK(server.repeat(2, 2) == Arriving::drop);
+    inbound.delivered(handled);
+  }
+  inbound.connection_lost();
+  acknowledged(inbound);
+  const std::uint32_t again = server.deliver(1, 2);
+  inbound.hold(again);
+  CHECK(server.repeat(2, 2) == Arriving::drop);
+  CHECK(server.repeat(2, 2) == Arriving::drop);  // it has its place already
+  CHECK(inbound.unacknowledged() == 2);
+  inbound.delivered(again);
+  CHECK(acknowledged(inbound).empty());
+  CHECK(server.repeat(2, 2) == Arriving::drop);
+  inbound.acknowledge(again, 0);
+  CHECK(acknowledged(inbound) == Identifiers{1, 2});
+  CHECK(inbound.held(2));
+  CHECK(server.repeat(2, 2) == Arriving::acknowledge);
+  inbound.release(1);
+  inbound.release(2);
+  CHECK(inbound.unacknowledged() == 0);
+  CHECK_FALSE(inbound.any());
+}
+
+TEST_CASE("inbound: a refusal that was not sent yet is sent when the message comes again") {
+  Inbound inbound;
+  Server server{inbound};
+  const std::uint32_t first = server.deliver(1, 2);
+  const std::uint32_t refused = server.deliver(2, 2);
+  inbound.hold(refused);
+  inbound.acknowledge(refused, 0x83);
+  inbound.connection_lost();
+  CHECK(server.repeat(1, 2) == Arriving::drop);
+  CHECK(server.repeat(2, 2) == Arriving::drop);
+  inbound.delivered(first);
+
+  SUBCASE("on this connection") {
+    REQUIRE(inbound.front() != nullptr);
+    inbound.pop();
+    inbound.pop();
+    CHECK(server.repeat(2, 2) == Arriving::drop);  // its answer is still to come
+    CHECK(acknowledged(inbound) == Identifiers{1, 2});
+    CHECK(inbound.unacknowledged() == 1);  // the other one until it is released
+  }
+  SUBCASE("on none: it comes anew on the next") {
+    REQUIRE(inbound.front() != nullptr);
+    inbound.pop();
+    inbound.pop();
+    inbound.connection_lost();
+    CHECK(inbound.front() == nullptr);
+    CHECK(server.repeat(1, 2) == Arriving::acknowledge);
+  }
+  CHECK_FALSE(inbound.held(2));
+  CHECK(server.send(2, 2) == Arriving::deliver);
+}
+
+TEST_CASE("inbound: what is released before its turn has none any more") {
+  Inbound inbound;
+  Server server{inbound};
+  inbound.delivered(server.deliver(1, 2));
+  acknowledged(inbound);
+  const std::uint32_t second = server.deliver(2, 2);
+  CHECK(server.repeat(1, 2) == Arriving::drop);
+  const std::uint32_t third = server.deliver(3, 2);
+  inbound.release(1);
+  inbound.delivered(second);
+  CHECK(acknowledged(inbound) == Identifiers{2});
+  inbound.delivered(third);
+  CHECK(acknowledged(inbound) == Identifiers{3});
+  CHECK_FALSE(inbound.held(1));
+  CHECK(server.send(1, 2) == Arriving::deliver);
+  CHECK(inbound.unacknowledged() == 3);
+}
+
+TEST_CASE("inbound: an identifier that is used before its acknowledgement is known until the last one has its own") {
+  Inbound inbound;
+  Server server{inbound};
+  const std::uint32_t first = server.deliver(7, 1);
+  const std::uint32_t second = server.deliver(7, 1);
+  server.deliver(8, 1);
+  CHECK(inbound.unacknowledged() == 3);
+  inbound.delivered(first);
+  CHECK(acknowledged(inbound) == Identifiers{7});
+  CHECK(server.send(7, 2) == Arriving::qos_changed);
+  CHECK(server.repeat(7, 1) == Arriving::drop);
+  inbound.delivered(second);
+  CHECK(acknowledged(inbound) == Identifiers{7});
+  CHECK(inbound.unacknowledged() == 1);
+  CHECK(server.send(7, 2) == Arriving::deliver);
+}
+
+TEST_CASE("inbound: more is not given back than there are identifiers") {
+  Inbound inbound;
+  Server server{inbound};
+  for (std::uint32_t i = 0; i < 200'000; ++i) inbound.release(1);
+  for (std::uint32_t id = 1; id <= 65'535; ++id) server.deliver(static_cast<std::uint16_t>(id), 1);
+  CHECK(inbound.unacknowledged() == 0);
+  CHECK(server.send(1, 1, 1) == Arriving::deliver);
+  CHECK(server.send(1, 1, 1) == Arriving::too_many);
+}
+
+TEST_CASE("inbound: a stale token does not reach the place of what comes again") {
+  Inbound inbound;
+  Server server{inbound};
+  inbound.delivered(server.deliver(1, 2));
+  acknowledged(inbound);
+  const std::uint32_t by_hand = server.deliver(2, 2);
+  const std::uint32_t handled = server.deliver(3, 2);
+  inbound.connection_lost();
+  inbound.hold(server.deliver(4, 2));
+  CHECK(server.repeat(2, 2) == Arriving::drop);
+  inbound.acknowledge(by_hand, 0x83);
+  inbound.acknowledge(by_hand, 0);
+  inbound.acknowledge(handled, 0);
+  CHECK(acknowledged(inbound).empty());
 }
 
 TEST_CASE("inbound: held identifiers outlive the connection, not the session") {
@@ -348,10 +474,23 @@ TEST_CASE("inbound: a message that never becomes complete leaves nothing") {
   server.deliver(2, 2);
   inbound.forget_last();
   inbound.connection_lost();
-  CHECK(server.send(2, 2) == Arriving::deliver);
   CHECK(server.repeat(1, 2) == Arriving::drop);
+  const std::uint32_t second = server.deliver(2, 2);
   inbound.delivered(first);
   CHECK(acknowledged(inbound) == Identifiers{1});
+  inbound.delivered(second);
+  CHECK(acknowledged(inbound) == Identifiers{2});
+}
+
+TEST_CASE("inbound: an identifier from a store is held once, however often it is told") {
+  Inbound inbound;
+  REQUIRE(inbound.hold_identifier(2));
+  CHECK(inbound.any());
+  REQUIRE(inbound.hold_identifier(2));
+  CHECK(inbound.held(2));
+  inbound.release(2);
+  CHECK_FALSE(inbound.held(2));
+  CHECK_FALSE(inbound.any());
 }
 
 TEST_CASE("inbound: 65,535 messages are under way") {

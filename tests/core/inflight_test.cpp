@@ -8,11 +8,13 @@
 #include <vector>
 
 #include "bytes.hpp"
+#include "heap.hpp"
 
 using tarta::Effect;
 using tarta::effect_of;
 using tarta::Outgoing;
 using tarta::OutgoingList;
+using tarta::OutgoingTopic;
 using tarta::PacketType;
 using tarta::Stage;
 
@@ -61,11 +63,14 @@ TEST_CASE("in flight: a refusal ends the exchange, a mere remark does not") {
   CHECK(effect_of(Stage::pubcomp, PacketType::pubcomp, 0x92) == Effect::complete);
 }
 
-TEST_CASE("in flight: a message is one block") {
-  Outgoing* const entry = tarta::make_outgoing(3, 2, 5);
+TEST_CASE("in flight: a message is one block, but for its topic") {
+  OutgoingTopic* const topic = tarta::make_topic("a/b");
+  REQUIRE(topic != nullptr);
+  Outgoing* const entry = tarta::make_outgoing(topic, 2, 5);
   REQUIRE(entry != nullptr);
-  std::memcpy(entry->content(), "a/b\x01\x02hello", 10);
-  CHECK(entry->topic() == "a/b");
+  tarta::let_go(topic);
+  std::memcpy(entry->content(), "\x01\x02hello", 7);
+  CHECK(entry->topic->name() == "a/b");
   CHECK(tarta::hex(entry->properties()) == "01 02");
   CHECK(tarta::as_text(entry->payload()) == "hello");
   CHECK(entry->bytes() == 10);
@@ -81,10 +86,28 @@ TEST_CASE("in flight: a message is one block") {
   tarta::destroy(entry);
 }
 
+TEST_CASE("in flight: a topic lives as long as somebody holds it") {
+  const std::string name(65'535, 'x');
+  const std::size_t before = tarta::heap_in_use();
+  OutgoingTopic* const topic = tarta::make_topic(name);
+  REQUIRE(topic != nullptr);
+  CHECK(topic->number == OutgoingTopic::none);
+  CHECK(topic->alias == 0);
+  Outgoing* const one = tarta::make_outgoing(topic, 0, 0);
+  Outgoing* const two = tarta::make_outgoing(topic, 0, 0);
+  CHECK(topic->holders == 3);
+  CHECK(tarta::heap_in_use() - before < 2 * name.size());
+  tarta::let_go(topic);
+  tarta::destroy(one);
+  CHECK(two->topic->name() == name);
+  tarta::destroy(two);
+  CHECK(tarta::heap_in_use() == before);
+}
+
 TEST_CASE("in flight: so is a request, with its filter numbers wherever they come to lie") {
   for (std::uint32_t properties = 0; properties < 5; ++properties) {
     const std::uint32_t numbers[] = {1, 0xFFFF'FFFF, 77};
-    Outgoing* const entry = tarta::make_outgoing(0, properties, sizeof numbers);
+    Outgoing* const entry = tarta::make_outgoing(nullptr, properties, sizeof numbers);
     REQUIRE(entry != nullptr);
     std::memcpy(entry->content() + properties, numbers, sizeof numbers);
     for (std::uint32_t i = 0; i < 3; ++i) CHECK(entry->filter(i) == numbers[i]);
@@ -93,14 +116,14 @@ TEST_CASE("in flight: so is a request, with its filter numbers wherever they com
 }
 
 TEST_CASE("in flight: more than 2 GiB is not made") {
-  CHECK(tarta::make_outgoing(65'535, 0xFFFF'FFFF, 0xFFFF'FFFF) == nullptr);
-  CHECK(tarta::make_outgoing(0, 0, 0x7FFF'FFFF) == nullptr);
+  CHECK(tarta::make_outgoing(nullptr, 0xFFFF'FFFF, 0xFFFF'FFFF) == nullptr);
+  CHECK(tarta::make_outgoing(nullptr, 0, 0x7FFF'FFFF) == nullptr);
 }
 
 TEST_CASE("in flight: a list keeps its order and owns what is in it") {
   OutgoingList list;
   const auto make = [](std::uint32_t operation) {
-    Outgoing* const entry = tarta::make_outgoing(0, 0, 0);
+    Outgoing* const entry = tarta::make_outgoing(nullptr, 0, 0);
     REQUIRE(entry != nullptr);
     entry->operation = operation;
     return entry;

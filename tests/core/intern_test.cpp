@@ -36,6 +36,23 @@ TEST_CASE("interner: a name has one number, which leads back to it") {
   CHECK(as_text(interner.name(b)) == "b/c");
 }
 
+TEST_CASE("interner: names of one size differ by any of their bytes, to their hash as well") {
+  for (std::size_t size = 1; size <= 40; ++size) {
+    const std::string name(size, 'a');
+    const tarta::ExactBytes exact{name};
+    CHECK(tarta::same_bytes(tarta::Bytes{exact}.data(), as_bytes(name).data(), size));
+    std::set<std::uint32_t> hashes{tarta::hash_bytes(exact, 1)};
+    for (std::size_t at = 0; at < size; ++at) {
+      std::string other = name;
+      other[at] = 'b';
+      const tarta::ExactBytes differing{other};
+      CHECK_FALSE(tarta::same_bytes(tarta::Bytes{exact}.data(), tarta::Bytes{differing}.data(), size));
+      hashes.insert(tarta::hash_bytes(differing, 1));
+    }
+    CHECK(hashes.size() == size + 1);
+  }
+}
+
 TEST_CASE("interner: the name is a copy") {
   Interner interner{1};
   std::string name = "first";
@@ -114,6 +131,29 @@ TEST_CASE("interner: its names stay below the bound of bytes") {
   }
 }
 
+TEST_CASE("interner: pinned names do not count against the bound of bytes") {
+  Interner interner{1, 1000, 100};
+  const std::uint32_t pinned = add(interner, std::string(90, 'p'));
+  interner.pin(pinned);
+  const auto all_there = [&](char letter) {
+    for (int i = 0; i < 5; ++i) add(interner, std::string(20, static_cast<char>(letter + i)));
+    int there = 0;
+    for (int i = 0; i < 5; ++i)
+      there += find(interner, std::string(20, static_cast<char>(letter + i))) != Interner::none;
+    return there;
+  };
+  CHECK(all_there('a') == 5);
+  interner.pin(pinned);
+  interner.unpin(pinned);
+  CHECK(all_there('f') == 5);  // it has a second pin
+  interner.unpin(pinned);
+  add(interner, "x");
+  int there = find(interner, std::string(90, 'p')) != Interner::none ? 90 : 0;
+  for (char letter = 'f'; letter < 'k'; ++letter)
+    there += find(interner, std::string(20, letter)) != Interner::none ? 20 : 0;
+  CHECK(there < 100);
+}
+
 TEST_CASE("interner: a name larger than the bound is taken all the same, alone") {
   Interner interner{1, 10, 100};
   add(interner, "a");
@@ -129,13 +169,13 @@ TEST_CASE("interner: a number that is given anew was never matched") {
   Interner interner{1, 1};
   const std::uint32_t number = add(interner, "a");
   CHECK(interner.matched(number) == 0);
-  CHECK_FALSE(interner.matched_several(number));
+  CHECK_FALSE(interner.told_apart(number));
   interner.set_matched(number, 5, true);
   CHECK(interner.matched(number) == 5);
-  CHECK(interner.matched_several(number));
+  CHECK(interner.told_apart(number));
   REQUIRE(add(interner, "b") == number);
   CHECK(interner.matched(number) == 0);
-  CHECK_FALSE(interner.matched_several(number));
+  CHECK_FALSE(interner.told_apart(number));
 }
 
 TEST_CASE("interner: as a map, at random") {

@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::uint32_t no_limit = 5 + variable_maximum;
 constexpr std::uint16_t most_identifiers = 40;
+constexpr std::uint8_t puback = 0x40, pubrec = 0x50, pubrel = 0x62, pubcomp = 0x70;  // first bytes
 
 void append(std::vector<std::uint8_t>& to, Bytes bytes) { to.insert(to.end(), bytes.begin(), bytes.end()); }
 
@@ -74,7 +75,7 @@ void LawfulServer::handle(const FixedHeader& header, Bytes body) {
     case PacketType::pubrel: {
       const auto id = static_cast<std::uint16_t>(body[0] << 8 | body[1]);
       received_.erase(id);
-      return send_identifier(0x70, id);
+      return reply(pubcomp, id);
     }
     case PacketType::puback:
     case PacketType::pubrec:
@@ -95,29 +96,51 @@ void LawfulServer::connect(Bytes body) {
   REQUIRE(decode(body, packet) == Fault::none);
   version_ = packet.version;
   connected_ = true;
-  if (packet.clean_start) lose_session();
+  if (packet.clean_start || !has_session_) lose_session();
   const bool present = has_session_ && version_ != Version::v3_1;
   std::vector<std::uint8_t> answer{static_cast<std::uint8_t>(present), 0};
-  if (version_ == Version::v5) answer.push_back(0);
+  if (version_ == Version::v5) {
+    answer.insert(answer.end(), {3, 0x21});
+    append_two(answer, receive_maximum_);
+  }
   send(0x20, answer);
-  if (!present) lose_session();
   has_session_ = true;
+  most_under_way_ =
+      std::min<std::size_t>(most_identifiers, packet.properties.number(Property::receive_maximum, 65'535));
   for (const std::uint16_t id : order_) {  // 5.0 §4.4
     const Message& message = under_way_.at(id);
     if (message.released) {
-      send_identifier(0x62, id);
+      send_identifier(pubrel, id);
     } else {
       send_message(id, message, true);
     }
   }
+  pump();
 }
 
 void LawfulServer::published(const FixedHeader& header, Bytes body) {
   Publish packet;
   REQUIRE(decode(body, header, version_, Sender::client, packet) == Fault::none);
   const bool fresh = packet.qos < 2 || received_.insert(packet.id).second;
+  if (!fresh) CHECK(packet.dup);  // 5.0 §2.2.1: its identifier is in use
+  if (packet.qos > 0) CHECK((charged_.insert(packet.id).second || packet.dup));  // 5.0 §2.2.1
+  if (version_ == Version::v5) REQUIRE(charged_.size() <= receive_maximum_);
   if (fresh && packet.payload.size() <= 20) ++arrived_[std::string{as_text(packet.payload)}];
-  if (packet.qos > 0) send_identifier(packet.qos == 1 ? 0x40 : 0x50, packet.id);
+  if (packet.qos > 0) reply(packet.qos == 1 ? puback : pubrec, packet.id);
+  if (fresh) accepted(packet);
+}
+
+void LawfulServer::reply(std::uint8_t first, std::uint16_t id) {
+  unanswered_.push_back({first, id});
+  while (!takes_time_ && !unanswered_.empty()) answer();
+}
+
+void LawfulServer::answer() {
+  if (unanswered_.empty()) return;
+  const Reply next = unanswered_.front();
+  unanswered_.pop_front();
+  if (next.first != pubrec) charged_.erase(next.id);
+  send_identifier(next.first, next.id);
 }
 
 // A SUBSCRIBE or UNSUBSCRIBE: a code for each filter.
@@ -143,26 +166,56 @@ void LawfulServer::acknowledged(const FixedHeader& header, Bytes body) {
   const bool refused = version_ == Version::v5 && body.size() > 2 && body[2] >= 0x80;
   if (header.type == PacketType::pubrec && !refused) {
     CHECK(message.qos == 2);
+    if (!message.released) check_turn(id, true);
     message.released = true;
-    return send_identifier(0x62, id);
+    return send_identifier(pubrel, id);
   }
   CHECK(message.qos == (header.type == PacketType::puback ? 1 : 2));
+  if (header.type == PacketType::puback) check_turn(id, false);
   acknowledged_numbers_.insert(message.number);
   under_way_.erase(known);
   std::erase(order_, id);
+  pump();
+}
+
+// PUBACKs come in the order of their messages, and so do PUBRECs (5.0 §4.6).
+void LawfulServer::check_turn(std::uint16_t id, bool for_pubrec) const {
+  const auto waits = [&](std::uint16_t other) {
+    const Message& message = under_way_.at(other);
+    return for_pubrec ? message.qos == 2 && !message.released : message.qos == 1;
+  };
+  const auto first = std::find_if(order_.begin(), order_.end(), waits);
+  REQUIRE(first != order_.end());
+  CHECK(*first == id);
 }
 
 void LawfulServer::publish() {
   if (!connected_) return;
   const Message message{random_topic(random_), ++last_number_, random_size(random_),
                         static_cast<std::uint8_t>(random_.below(3))};
+  if (message.qos == 0 || order_.size() < most_under_way_) start(message);
+}
+
+void LawfulServer::forward(std::string topic, std::uint32_t number, std::uint8_t qos) {
+  if (qos == 0 && !connected_) return;
+  queue_.push_back({std::move(topic), number, 0, qos});
+  pump();
+}
+
+void LawfulServer::pump() {
+  while (connected_ && !queue_.empty() && (queue_.front().qos == 0 || order_.size() < most_under_way_)) {
+    start(queue_.front());
+    queue_.pop_front();
+  }
+}
+
+void LawfulServer::start(Message message) {
   if (message.qos == 0) return send_message(0, message, false);
-  if (order_.size() == most_identifiers) return;
   do {
     last_id_ = static_cast<std::uint16_t>(last_id_ % most_identifiers + 1);
   } while (under_way_.contains(last_id_));
   order_.push_back(last_id_);
-  send_message(last_id_, under_way_.emplace(last_id_, message).first->second, false);
+  send_message(last_id_, under_way_.emplace(last_id_, std::move(message)).first->second, false);
 }
 
 // Sometimes an alias, which then stands for the topic; `by_alias`: it is known already.
@@ -204,13 +257,17 @@ void LawfulServer::send_identifier(std::uint8_t first, std::uint16_t id) {
 void LawfulServer::connection_lost() {
   connected_ = false;
   output_.clear();
+  unanswered_.clear();
+  charged_.clear();
   aliases_.clear();
+  std::erase_if(queue_, [](const Message& message) { return message.qos == 0; });
 }
 
 void LawfulServer::lose_session() {
   has_session_ = false;
   under_way_.clear();
   order_.clear();
+  queue_.clear();
   received_.clear();
 }
 

@@ -6,6 +6,7 @@
 
 #include "bytes.hpp"
 #include "names.hpp"
+#include "random.hpp"
 
 using tarta::as_bytes;
 using tarta::as_text;
@@ -113,7 +114,29 @@ TEST_CASE("options: bytes are copied, replaced and cleared") {
   CHECK_FALSE(options.has(BytesOption::password));
 }
 
-// Statements: 5.0 MQTT-1.5.4-1, MQTT-1.5.4-2, MQTT-3.1.3-4, MQTT-3.1.3-11, MQTT-3.1.3-12; 3.1.1 MQTT-1.5.3-1, MQTT-1.5.3-2, MQTT-3.1.3-10, MQTT-3.1.3-11, MQTT-3.1.3-4
+TEST_CASE("options: bytes keep apart, whatever becomes of their neighbours") {
+  constexpr auto count = static_cast<unsigned>(BytesOption::count);
+  constexpr BytesOption any[] = {BytesOption::client_id, BytesOption::password, BytesOption::will_payload,
+                                 BytesOption::authentication_data};
+  tarta::Random random{"options"};
+  Options options;
+  std::string expected[count];
+  for (int step = 0; step < 2'000; ++step) {
+    const BytesOption option = any[random.below(std::size(any))];
+    std::string& value = expected[static_cast<unsigned>(option)];
+    value.assign(random.below(30), static_cast<char>('a' + random.below(26)));
+    if (random.one_in(4)) {
+      value.clear();
+      options.clear(option);
+    } else {
+      REQUIRE(options.set(option, as_bytes(value)) == Error::none);
+    }
+    for (unsigned i = 0; i < count; ++i) REQUIRE(as_text(options[static_cast<BytesOption>(i)]) == expected[i]);
+  }
+}
+
+// Statements: 5.0 MQTT-1.5.4-1, MQTT-1.5.4-2, MQTT-3.1.3-4, MQTT-3.1.3-11, MQTT-3.1.3-12
+// Statements: 3.1.1 MQTT-1.5.3-1, MQTT-1.5.3-2, MQTT-3.1.3-10, MQTT-3.1.3-11, MQTT-3.1.3-4
 TEST_CASE("options: texts are well-formed, and all fit into two bytes of length") {
   const std::string ill_formed = "a\xED\xA0\x80", with_null = std::string("a\0b", 3);
   const std::string longest(65'535, 'a'), too_long(65'536, 'a');
@@ -162,6 +185,13 @@ TEST_CASE("options: properties are checked, each for its place") {
     CHECK(options.set(option, user_property) == Error::none);
     CHECK(options.set(option, unfinished) == Error::invalid_argument);
     CHECK(tarta::hex(options[option]) == tarta::hex(user_property));
+  }
+  // A Response Topic is a topic name; what is an option of its own is set there.
+  CHECK(options.set(BytesOption::will_properties, tarta::from_hex("08 00 01 2B")) == Error::invalid_argument);
+  for (const char* const own :
+       {"11 00 00 00 64", "21 00 01", "27 00 00 00 64", "22 00 01", "15 00 01 6D", "16 00 01 6D"}) {
+    CAPTURE(own);
+    CHECK(options.set(BytesOption::connect_properties, tarta::from_hex(own)) == Error::invalid_argument);
   }
 }
 

@@ -136,7 +136,7 @@ class Host {
   }
 
   void define_filters() {
-    static constexpr std::string_view filters[] = {"a/+/c", "a/#", "#", "a/b/c"};
+    static constexpr std::string_view filters[] = {"a/+/c", "a/#", "#", "a/b/long name"};
     for (std::uint32_t i = 0; i < std::size(filters); ++i) {
       const Error error = session_->define_filter(i * 40, filters[i], 1);
       try_to(error);

@@ -64,6 +64,16 @@ TEST_CASE("packet identifiers: one that was released is not the next one given")
   CHECK(ids.allocate(&holder) != id);
 }
 
+TEST_CASE("packet identifiers: the first of them do not come again soon either") {
+  Ids ids;
+  int holder = 0;
+  for (std::uint16_t expected = 1; expected < 16; ++expected) {
+    const std::uint16_t id = ids.allocate(&holder);
+    CHECK(id == expected);
+    ids.release(id);
+  }
+}
+
 TEST_CASE("packet identifiers: claimed ones") {
   Ids ids;
   int one = 0, two = 0;

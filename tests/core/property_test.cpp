@@ -78,8 +78,7 @@ std::vector<std::uint8_t> operator+(std::vector<std::uint8_t> a, const std::vect
 
 }  // namespace
 
-TEST_CASE("properties: there are 27, with identifiers of their own") {
-  CHECK(count == 27);
+TEST_CASE("properties: they have identifiers of their own") {
   std::vector<std::uint8_t> identifiers;
   for (unsigned i = 0; i < count; ++i) {
     const tarta::PropertyInfo& info = tarta::info(static_cast<Property>(i));

@@ -72,6 +72,23 @@ TEST_CASE("router: the examples of the specification") {
   CHECK(match("$SYS/monitor/+", "$SYS/monitor/Clients"));
 }
 
+TEST_CASE("router: levels of any length, which come and go") {
+  Router router{1};
+  std::vector<std::string> filters;
+  for (const std::size_t length : {1U, 7U, 8U, 9U, 10U, 100U, 30'000U}) {
+    for (const char last : {'x', 'y'}) filters.push_back("a/" + std::string(length - 1, 'l') + last + "/b");
+  }
+  const auto found = [&](std::uint32_t i) { return matches(router, filters[i]); };
+  for (int round = 0; round < 3; ++round) {
+    for (std::uint32_t i = 0; i < filters.size(); ++i) REQUIRE(router.add(i, filters[i]));
+    for (std::uint32_t i = 0; i < filters.size(); ++i) CHECK(found(i) == Numbers{i});
+    CHECK(matches(router, "a/llllllll/b").empty());
+    for (std::uint32_t i = 0; i < filters.size(); i += 2) router.remove(i);
+    for (std::uint32_t i = 0; i < filters.size(); ++i) CHECK(found(i) == (i % 2 == 0 ? Numbers{} : Numbers{i}));
+    for (std::uint32_t i = 1; i < filters.size(); i += 2) router.remove(i);
+  }
+}
+
 TEST_CASE("router: what does not match") {
   CHECK_FALSE(match("sport/tennis/+", "sport/tennis/player1/ranking"));
   CHECK_FALSE(match("sport/+", "sport"));

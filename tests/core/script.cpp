@@ -25,6 +25,11 @@ constexpr const char* fault_names[] = {
 };
 constexpr const char* kept_names[] = {"", "message", "released", "inbound", "subscription", "client"};
 
+const std::map<Event, std::string> event_names{
+#define TARTA_EVENT(number, name, words, meaning) {Event::name, #name},
+#include "event.def"
+#undef TARTA_EVENT
+};
 const std::map<std::string, NumberOption> number_options{
 #define TARTA_NUMBER(name, camel, initial, meaning) {#camel, NumberOption::name},
 #define TARTA_BYTES(name, camel, meaning)
@@ -347,6 +352,7 @@ void Script::event(Event event, unsigned flags, const std::uint32_t* w, std::uin
     case Event::persist: {
       const auto kind = static_cast<Kept>(w[1]);
       const Bytes bytes = session_->blobs().subspan(w[3], w[4]);
+      std::erase_if(rows_, [&](const auto& row) { return row.second.kind == kind && row.second.key == w[2]; });
       rows_[w[0]] = {kind, w[2], {bytes.begin(), bytes.end()}};
       last_serial_ = w[0];
       log(std::string{"= persist "} + kept_names[w[1]] + " " + std::to_string(w[2]));
@@ -362,5 +368,11 @@ void Script::event(Event event, unsigned flags, const std::uint32_t* w, std::uin
       rows_.clear();
       log("= wipe");
       break;
+    default: {
+      // An event that says no more than its words.
+      std::string text = "= " + event_names.at(event);
+      for (std::uint32_t i = 0; i < count; ++i) text += " " + std::to_string(w[i]);
+      log(text);
+    }
   }
 }

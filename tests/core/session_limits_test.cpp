@@ -4,8 +4,10 @@
 
 #include <algorithm>
 
+#include "bytes.hpp"
 #include "packet_ids.hpp"
 #include "script.hpp"
+#include "session.hpp"
 
 using Lines = std::vector<std::string>;
 
@@ -119,6 +121,18 @@ TEST_CASE("limits: what is to be sent again, and which the server does not take 
   CHECK(count(lines, "= failed 1 RETAIN_NOT_SUPPORTED") == 1);
   CHECK(count(lines, "= failed 2 PACKET_TOO_LARGE") == 1);
   CHECK(count(lines, "= failed 3 QOS_NOT_SUPPORTED") == 1);
+
+  // Their identifiers stay in use, however often the others go round, until the session ends.
+  constexpr std::uint32_t others = 65'535 - 4;
+  const auto fill = [&] {
+    std::uint32_t taken = 0;
+    while (script.run("publish 5 a qos=1") != Lines{"= error PACKET_IDENTIFIERS_EXHAUSTED"}) ++taken;
+    return taken;
+  };
+  run(script, {"set queueMaxMessages 100000", "drop"});
+  CHECK(fill() == others);
+  run(script, {"open", "< connack receiveMaximum=1", "drop"});
+  CHECK(fill() == 3);
 }
 
 TEST_CASE("limits: a QoS 0 message has room in a full queue, or tells why not") {
@@ -157,4 +171,12 @@ TEST_CASE("limits: subscriptions that are asked for again fill packets of modera
   run(script, {list, codes, "drop", "open"});
   // 16 KiB hold about 160 of them.
   CHECK(count(script.run("< connack"), "> subscribe") == 3);
+}
+
+TEST_CASE("limits: a client's record that was cut is read no further than it goes") {
+  using namespace std::string_view_literals;
+  for (const std::string_view cut : {""sv, "\x01"sv}) {
+    tarta::Session session{1};
+    CHECK(session.restore(tarta::Kept::client, 0, tarta::ExactBytes{cut}, 0) == tarta::Error::store_corrupt);
+  }
 }

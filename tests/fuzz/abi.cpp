@@ -250,6 +250,11 @@ void Host::call(Call call) {
         require(words[0] > 0 && words[0] < 16 && status_->record_words % 3 == 1, "fields are three words");
       break;
     }
+    case Call::reconnect_delay: {
+      const double max = time(), delay = tarta_reconnect_delay(session_, time(), max, 1 + time(), number());
+      require(delay >= 0 && delay <= max, "a delay is at most the maximum");
+      break;
+    }
     case Call::count:
       break;
   }

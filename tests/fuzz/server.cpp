@@ -68,6 +68,7 @@ void Server::connect(Bytes body) {
   version_ = packet.version;
   clean_ = packet.clean_start;
   topic_alias_maximum_ = packet.properties.number(Property::topic_alias_maximum, 0);
+  has_method_ = packet.properties.has(Property::authentication_method);
   method_ = packet.properties.text(Property::authentication_method);
   questions_.push_back({PacketType::connect, 0, 0, 0});
 }
@@ -202,7 +203,7 @@ void Server::answer_connect(Input* input) {
 
 std::vector<std::uint8_t> Server::connack_properties(Input* input) {
   std::vector<std::uint8_t> raw;
-  if (!method_.empty()) append_text(raw, Property::authentication_method, method_);
+  if (has_method_) append_text(raw, Property::authentication_method, method_);
   if (input == nullptr) return raw;
   const std::uint32_t which = input->below(256);
   const auto limit = [&](unsigned bit, Property property, std::uint32_t value) {

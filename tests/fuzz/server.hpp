@@ -27,7 +27,7 @@ class Server {
 
   void lose_session() { has_session_ = false; }
 
-  // The client has forgotten what it has sent.
+  // The client may have forgotten what it has sent.
   void forgotten() { limited_ = true; }
 
   // CONNACK has arrived.
@@ -75,6 +75,7 @@ class Server {
   std::uint32_t maximum_packet_size_ = 5 + variable_maximum;
   std::uint32_t topic_alias_maximum_ = 0;
   std::string method_;
+  bool has_method_ = false;
   std::vector<Question> questions_;
   std::map<std::uint16_t, Message> under_way_;
   std::set<std::uint16_t> received_;  // of QoS 2, and not released

@@ -427,6 +427,7 @@ void Host::step(Step step) {
       if (!open_) return;
       lawful_ = false;
       observer_.distrust();
+      server_.forgotten();  // they may say that the session is lost
       server_.output().insert(server_.output().end(), bytes.begin(), bytes.end());
       break;
     }
@@ -505,6 +506,7 @@ void Host::step(Step step) {
       if (used_) return;
       lawful_ = false;
       observer_.distrust();
+      server_.forgotten();
       restore(kind, key, bytes, false);
       break;
     }
