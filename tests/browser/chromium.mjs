@@ -5,8 +5,8 @@ import { createServer } from "node:http";
 import { chromium } from "playwright-core";
 import sirv from "sirv";
 
-// Without the later ones it goes looking for its maker's servers.
-const FLAGS = [
+/** Without the later ones it goes looking for its maker's servers. */
+export const FLAGS = [
   "--no-sandbox",
   "--disable-gpu",
   "--disable-quic",
@@ -14,6 +14,7 @@ const FLAGS = [
   "--disable-background-networking",
   "--disable-component-update",
   "--disable-sync",
+  "--host-resolver-rules=MAP insecure.test 127.0.0.1", // for pages that are not secure, as loopback addresses are
 ];
 
 export function chromiumProgram() {
@@ -29,7 +30,7 @@ export function launchChromium() {
 
 /**
  * Serves folders and texts on a free loopback port.
- * `content`: { "/brokers/": folder, "/page.html": { type, text } }
+ * `content`: { "/brokers/": folder, "/page.html": { type, text, headers } }
  */
 export async function servePages(content) {
   const folders = Object.entries(content)
@@ -39,7 +40,7 @@ export async function servePages(content) {
   const server = createServer((request, response) => {
     const notFound = () => response.writeHead(404).end();
     const text = content[request.url];
-    if (text?.text !== undefined) return response.writeHead(200, { "Content-Type": text.type }).end(text.text);
+    if (text?.text !== undefined) return response.writeHead(200, { "Content-Type": text.type, ...text.headers }).end(text.text);
     const [path, serve] = folders.find(([path]) => request.url.startsWith(path)) ?? [];
     if (!path) return notFound();
     request.url = request.url.slice(path.length - 1);

@@ -21,9 +21,16 @@ const casesPage = html(`<!doctype html><title>cases</title><script type="module"
   import { plan } from "/brokers/cases.mjs";
   import { runCase } from "/brokers/kit.mjs";
   window.exportedNames = () => Object.keys(tarta).sort();
-  window.runPlanned = (offers, index, { broker, faults }) => {
+  // Lives in a Worker, unless a case brings what cannot go there.
+  class WorkerClient extends tarta.Client {
+    constructor(url, options = {}) {
+      super(url, options.WebSocket ? options : { worker: true, ...options });
+    }
+  }
+  window.runPlanned = (offers, index, { broker, faults, worker }) => {
     const { entry, version } = plan(offers)[index];
-    return runCase(entry, version, { tarta, WebSocket, platform: "browser", broker, faults });
+    const used = worker ? { ...tarta, Client: WorkerClient } : tarta;
+    return runCase(entry, version, { tarta: used, WebSocket, platform: "browser", broker, faults });
   };
   const closed = [];
   window.openAndClose = async (url) => {
@@ -80,8 +87,11 @@ const brokers = [
   { name: "no broker", start: () => ({}), offers: { versions: [5, 4], alone: true } },
 ];
 
-for (const { name, start, offers } of brokers) {
-  describe(`a page with ${name}`, { concurrency: 4 }, () => {
+// Behind a Worker, what lies between the Worker and the broker makes no further difference.
+const inWorker = brokers.filter(({ name }) => !name.includes("proxy")).map((one) => ({ ...one, worker: true }));
+
+for (const { name, start, offers, worker = false } of [...brokers, ...inWorker]) {
+  describe(`a ${worker ? "Worker" : "page"} with ${name}`, { concurrency: 4 }, () => {
     let broker;
     let servers;
     before(async () => {
@@ -91,7 +101,7 @@ for (const { name, start, offers } of brokers) {
 
     plan(offers).forEach(({ title }, index) => {
       test(title, async () => {
-        const environment = { broker: { url: broker.url, guarded: broker.guarded }, faults: servers.urls };
+        const environment = { broker: { url: broker.url, guarded: broker.guarded }, faults: servers.urls, worker };
         await cases.page.evaluate((call) => window.runPlanned(...call), [offers, index, environment]);
       });
     });

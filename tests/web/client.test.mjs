@@ -91,7 +91,28 @@ test("mistakes in arguments are told at once", withClient(async ({ client, peer 
   assert.throws(() => new Client("ws://host", { reconnect: { min: 10, max: 1 } }), RangeError);
   assert.throws(() => new Client("ws://host", { clientId: "\ud800" }), TypeError);
   assert.throws(() => new Client("ws://host", { will: { topic: "a/#" } }), TypeError);
-  assert.throws(() => new Client("ws://host", { store: {} }), { code: "UNSUPPORTED" });
+  assert.throws(() => new Client("ws://host", { store: {} }), TypeError);
+  for (const will of [true, { payload: "x" }, { topic: "a".repeat(70_000) }, { topic: "a", payload: "x".repeat(70_000) }]) {
+    assert.throws(() => new Client("ws://host", { will }), /will\./);
+  }
+  for (const options of [
+    { clientId: "a".repeat(70_000) }, { credentials: { username: "a".repeat(70_000) } }, { credentials: { password: new Uint8Array(70_000) } },
+    { authentication: { method: "m", data: new Uint8Array(70_000) } },
+  ]) assert.throws(() => new Client("ws://host", options), RangeError);
+  for (const options of [
+    { clientId: 5 }, { credentials: { username: 5 } }, { credentials: { username: "\ud800" } }, { log: 5 }, { signal: {} }, { properties: { keepalive: 5 } },
+    { properties: { toString: 3 } },
+  ]) assert.throws(() => new Client("ws://host", options), TypeError, JSON.stringify(options));
+  assert.equal(new Client("ws://host", { reconnect: { min: undefined } }).state, "idle");
+  assert.throws(() => client.publish(new Uint8Array([97]), "x"), TypeError);
+  for (const payload of [["[object ArrayBuffer]"], { [Symbol.toStringTag]: "ArrayBuffer" }]) assert.throws(() => client.publish("a", payload), TypeError);
+  for (const userProperties of [["ab", "cd"], "ab", [["a", "b", "c"]]]) assert.throws(() => client.publish("a", "b", { properties: { userProperties } }), TypeError);
+  for (const ask of [
+    () => client.publish("a", "b", { qos: 1, signal: {} }), () => client.subscribe("a", { signal: {} }), () => client.subscribe("a", { ack: "manuel" }),
+    () => client.subscribe("a", { overflow: "bogus" }), () => client.subscribe("a", {}, 5), () => client.batch("a", {}), () => client.route("a", 5),
+  ]) assert.throws(ask, TypeError, String(ask));
+  assert.throws(() => client.close({ reasonCode: 300 }), RangeError);
+  await rejectsWith(client.request("a", "b", { signal: AbortSignal.abort() }), "CANCELLED");
   for (const topic of ["a/#", "+", "", "a\0", "\udfff", undefined]) assert.throws(() => client.publish(topic, "x"), TypeError, String(topic));
   const detached = new ArrayBuffer(8);
   structuredClone(detached, { transfer: [detached] });
@@ -246,6 +267,22 @@ test("signals take messages back", withClient(async ({ client, peer }) => {
   assert.equal((await peer.expect(PUBLISH)).payload.toString(), "next");
 }));
 
+test("signals take back what is asked of the server", withClient(async ({ client, peer }) => {
+  const kept = await subscribed(client, peer, "kept");
+  await rejectsWith(kept.unsubscribe({ signal: AbortSignal.abort("why") }), "CANCELLED", { cause: "why" });
+  await peer.expectNothing();
+
+  const controller = new AbortController();
+  const asked = client.subscribe("asked", { signal: controller.signal });
+  const { id } = await peer.expect(SUBSCRIBE);
+  controller.abort();
+  await rejectsWith(asked, "CANCELLED");
+  const { id: undoing, filters } = await peer.expect(UNSUBSCRIBE); // the server may have it
+  assert.deepEqual(filters, [{ filter: "asked" }]);
+  peer.send(suback(id, 0), unsuback(undoing, 0));
+  await client.drain();
+}));
+
 test("a signal takes back a question that waits, and ends the wait for its answer", async (t) => {
   const client = new Client("ws://127.0.0.1:1", { version: 5 });
   t.after(() => client.close());
@@ -322,8 +359,9 @@ test("several filters; some are refused", withClient(async ({ client, peer }) =>
   const some = client.subscribe(["a", { filter: "b", qos: 2, retainHandling: 2 }], { qos: 1 });
   const [a, b] = await peer.expectAll(SUBSCRIBE, SUBSCRIBE);
   assert.deepEqual([...a.filters, ...b.filters], [{ filter: "a", options: 1 }, { filter: "b", options: 2 | (2 << 4) }]);
-  peer.send(suback(a.id, 0x87), suback(b.id, 1));
+  peer.send(suback(a.id, 0x87), packet(0x90, [0, b.id, 6, 0x1f, 0, 3], Buffer.from("low"), 1));
   assert.deepEqual([...(await some).granted], [0x87, 1]);
+  assert.deepEqual((await some).properties, { reasonString: "low" });
   const none = client.subscribe("c");
   const { id } = await peer.expect(SUBSCRIBE);
   peer.send(packet(0x90, [0, id, 6, 0x1f, 0, 3], Buffer.from("why"), 0x8f));

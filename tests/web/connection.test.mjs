@@ -1,5 +1,6 @@
 // Connections that break, servers that do not play by the rules, and what comes after.
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { createServer } from "node:http";
 import { test } from "node:test";
 import { Client, connect, MqttError } from "tarta";
@@ -295,11 +296,19 @@ test("3.1.1 where the server does not speak 5.0, and it stays so", async (t) => 
   assert.equal((await (await broker.accept()).expect(CONNECT)).body[6], 4);
 });
 
+/** The random number from 0 to 1 that the core draws from its seed after `skipped` others (core/splitmix.hpp). */
+function drawn(seed, skipped) {
+  let z = BigInt.asUintN(64, seed + 0x9e3779b97f4a7c15n * BigInt(skipped + 1));
+  z = BigInt.asUintN(64, (z ^ (z >> 30n)) * 0xbf58476d1ce4e5b9n);
+  z = BigInt.asUintN(64, (z ^ (z >> 27n)) * 0x94d049bb133111ebn);
+  return Number(z ^ (z >> 31n)) / 2 ** 64;
+}
+
 // Statements: classes 19
 test("pauses are a random part of a time that grows; one short connection does not begin them anew", async (t) => {
-  const { random } = Math;
-  t.after(() => (Math.random = random));
-  Math.random = () => 0.5;
+  const { getRandomValues } = crypto;
+  t.after(() => (crypto.getRandomValues = getRandomValues));
+  crypto.getRandomValues = (array) => array.fill(7);
   const broker = await start(t);
   const client = new Client((attempt) => (attempt === 3 ? broker.url : "ws://127.0.0.1:1"), {
     version: 5, reconnect: { min: 40, max: 200, factor: 2, initial: true },
@@ -307,15 +316,17 @@ test("pauses are a random part of a time that grows; one short connection does n
   t.after(() => client.close());
   const pauses = [];
   client.addEventListener("state", ({ detail: { state, retryAt } }) => {
-    if (retryAt) pauses.push(Math.round((retryAt - Date.now()) / 20) * 20);
+    if (retryAt) pauses.push(retryAt - Date.now());
     if (state === "online") setTimeout(() => peer.drop(), 5);
   });
   const connecting = client.connect();
   const peer = await broker.online();
   await connecting;
   await until(() => pauses.length === 6);
-  // Half of 40, 80, 160; then there was a connection for a moment; 200 is the most.
-  assert.deepEqual(pauses, [20, 40, 80, 100, 100, 100]);
+  // A long part follows a short one, and at the maximum each is drawn. There was a connection for a moment after the third.
+  const [part, ...others] = [2, 3, 4, 5].map((skipped) => drawn((7n << 32n) | 7n, skipped));
+  const expected = [40 * part, 80 * (1 - part), 160 * part, ...others.map((other) => 200 * other)];
+  for (const [i, ms] of expected.entries()) assert.ok(Math.abs(pauses[i] - ms) < 10, `${pauses} are not ${expected}`);
 });
 
 test("3.1.1 where the server stays silent at 5.0", async (t) => {
@@ -366,4 +377,24 @@ test("secrets are in no log and no error", async (t) => {
   assert.ok(records.some(({ event }) => event === "open"));
   const text = JSON.stringify(records, (_, value) => (value instanceof Error ? `${value.stack} ${JSON.stringify({ ...value })}` : value)) + error.stack;
   assert.ok(!text.includes("canary"), text);
+});
+
+test("masks are zeros on loopback, where nobody could take them for something else", async (t) => {
+  const server = createServer();
+  t.after(() => server.close());
+  const framed = new Promise((resolve) => {
+    server.on("upgrade", ({ headers }, socket) => {
+      const accept = createHash("sha1").update(`${headers["sec-websocket-key"]}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest("base64");
+      socket.write(`HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Protocol: mqtt\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`);
+      socket.once("data", (bytes) => {
+        resolve(bytes);
+        socket.destroy();
+      });
+    });
+  });
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  connect(`ws://127.0.0.1:${server.address().port}`, { version: 5, reconnect: false }).catch(() => {});
+  const bytes = await framed;
+  assert.equal(bytes[1] & 0x80, 0x80, "masked, as RFC 6455 §5.1 asks of a client");
+  assert.deepEqual([...bytes.subarray(2, 8)], [0, 0, 0, 0, 0x10, bytes.length - 8]);
 });

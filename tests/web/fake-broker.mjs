@@ -84,6 +84,17 @@ function readPacket(bytes) {
   return read;
 }
 
+/** Takes bytes as they come; the function that is returned gives the packets that they complete. */
+export function readPackets() {
+  let rest = Buffer.alloc(0);
+  return (bytes) => {
+    rest = Buffer.concat([rest, bytes]);
+    const packets = [];
+    for (let read; (read = readPacket(rest)); rest = rest.subarray(read.size)) packets.push(read);
+    return packets;
+  };
+}
+
 /** One client, from the side of the broker. */
 class Peer {
   /** The sizes of the WebSocket messages that have come. */

@@ -1,10 +1,14 @@
 // The package as it is built: what it exports, what it does when it is imported (nothing), and its size.
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { execFile, execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import * as tarta from "tarta";
+import * as node from "tarta/node";
 import * as slim from "tarta/slim";
 import { FakeBroker } from "./fake-broker.mjs";
 
@@ -12,8 +16,10 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 const dist = (name) => readFileSync(`${root}/web/dist/${name}`);
 
 test("exports", () => {
-  assert.deepEqual(Object.keys(tarta).sort(), ["Client", "Message", "MqttError", "Subscription", "connect"]);
+  assert.deepEqual(Object.keys(tarta).sort(),
+    ["Client", "Message", "MqttError", "Subscription", "connect", "indexedDBStore", "memoryStore", "repairStore"]);
   assert.deepEqual(Object.keys(slim).sort(), Object.keys(tarta).sort());
+  assert.deepEqual(Object.keys(node), ["fileStore"]);
 });
 
 // In a process where each of these throws, as during server-side rendering or in an engine without them.
@@ -24,12 +30,12 @@ const FORBIDDEN = `
   for (const name of ["Module", "Instance", "Memory", "compile", "instantiate"]) WebAssembly[name] = forbid("WebAssembly." + name);
   const before = Object.getOwnPropertyNames(globalThis).length;
 `;
-for (const file of ["tarta.mjs", "slim.mjs", "tarta.node.mjs", "slim.node.mjs"]) {
+for (const file of ["tarta.mjs", "slim.mjs", "tarta.node.mjs", "slim.node.mjs", "node.mjs"]) {
   test(`importing ${file} does nothing`, () => {
     const code = `${FORBIDDEN}
       const module = await import(${JSON.stringify(`${root}/web/dist/${file}`)});
       if (Object.getOwnPropertyNames(globalThis).length !== before) throw new Error("a new global");
-      console.log(typeof module.connect);`;
+      console.log(typeof (module.connect ?? module.fileStore));`;
     assert.equal(execFileSync(process.execPath, ["--input-type=module", "-e", code], { encoding: "utf8" }), "function\n");
   });
 }
@@ -61,4 +67,37 @@ test("slim takes the module as WebAssembly.Module and as Response", async (t) =>
     await client.close();
   }
   await assert.rejects(slim.connect(broker.url, { wasm: new Response("", { status: 404 }) }), { code: "UNSUPPORTED", message: /404/ });
+});
+
+test("the types serve a strict program with the usual settings", () => {
+  const folder = mkdtempSync(join(tmpdir(), "tarta-types-"));
+  try {
+    mkdirSync(join(folder, "node_modules"));
+    symlinkSync(fileURLToPath(new URL("../../web", import.meta.url)), join(folder, "node_modules/tarta"));
+    writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
+    writeFileSync(join(folder, "use.ts"), `
+      import { connect, memoryStore, MqttError, repairStore, type Message, type OpenStore, type Store } from "tarta";
+      import { fileStore } from "tarta/node";
+      const client = await connect("ws://host", { will: { topic: "t" } });
+      const subscription = await client.subscribe("a", (message: Message) => void message.text());
+      const codes: readonly number[] = subscription.granted;
+      class Custom implements Store {
+        async open(): Promise<OpenStore> {
+          return { async *read() { yield [1, new Uint8Array(1)]; }, async write(changes) { for (const [key, value] of changes) console.log(key, value?.length); }, async close() {} };
+        }
+      }
+      for (const store of [memoryStore(), fileStore("folder"), new Custom()]) console.log((await repairStore(store)).damaged[0]?.kind);
+      for await (const { topic } of client.messages("b")) console.log(topic, codes, MqttError.name);
+    `);
+    execFileSync(join(root, "node_modules/.bin/tsc"), ["--module", "nodenext", "--target", "es2022", "--strict", "--noEmit", "use.ts"], { cwd: folder });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test("an error that nobody catches shows its line, not the whole bundle", async () => {
+  const script = 'import { connect } from "tarta"; await connect("ws://127.0.0.1:1", { reconnect: false });';
+  const error = await promisify(execFile)(process.execPath, ["--input-type=module", "-e", script], { cwd: new URL(".", import.meta.url) }).catch((one) => one);
+  assert.match(error.stderr, /MqttError: open: network error/);
+  assert.ok(error.stderr.length < 5_000, `${error.stderr.length} characters`);
 });

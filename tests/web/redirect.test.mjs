@@ -77,6 +77,15 @@ test("an unknown word is a mistake", withClient(async ({ broker }) => {
 }));
 
 // Statements: classes 23
+test("what is no host, or has another scheme, is followed nowhere", () => {
+  const used = new URL("wss://one:8084/mqtt");
+  for (const reference of ["mqtts://two:8883", "https://two", "user:pw@two", "2001:db8::1", "two/path", "two?x", "", "ws:two"]) {
+    assert.equal(readReference(reference, used), undefined, reference);
+  }
+  assert.equal(readReference("[2001:db8::1]:1", used).href, "wss://[2001:db8::1]:1/mqtt");
+  assert.equal(readReference("two", used).href, "wss://two:8084/mqtt");
+});
+
 test("from wss: never to ws:; a path and a query stay", () => {
   const from = new URL("wss://one.example:8084/mqtt?token=1");
   const read = (name) => readReference(name, from)?.href;

@@ -1,14 +1,22 @@
-// For tests of a part: a file of web/src, with all that it imports.
+// For tests of parts: files of web/src, with all that they import.
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
-export async function source(path) {
+/** The text of a module that exports what these files export. */
+export async function sourceText(...paths) {
   const { outputFiles } = await build({
-    entryPoints: [fileURLToPath(new URL(`../../web/src/${path}`, import.meta.url))],
+    stdin: {
+      contents: paths.map((path) => `export * from "./${path}";`).join("\n"),
+      resolveDir: fileURLToPath(new URL("../../web/src", import.meta.url)),
+    },
     bundle: true,
     format: "esm",
     write: false,
     define: { TARTA_SLIM: "true", TARTA_NODE: "true" },
   });
-  return import(`data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString("base64")}`);
+  return outputFiles[0].text;
+}
+
+export async function source(...paths) {
+  return import(`data:text/javascript;base64,${Buffer.from(await sourceText(...paths)).toString("base64")}`);
 }

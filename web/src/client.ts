@@ -1,19 +1,23 @@
-import { NO_EXPIRY, Status } from "./engine/abi.js";
-import { Engine } from "./engine/engine.js";
+/// <reference lib="esnext.disposable" preserve="true" />
+import type { Backend, BackendOwner, SessionStats, WorkerForm } from "./backend.js";
+import type { CloseOptions, ServerInfo, State, StateChange } from "./connection.js";
+import { NO_EXPIRY } from "./engine/abi.js";
 import { load, loadNow, type Core } from "./engine/loader.js";
-import type { Owner } from "./engine/records.js";
-import { Connection, type CloseOptions, type ServerInfo, type State, type StateChange } from "./connection.js";
-import { coreError, MqttError } from "./errors.js";
+import { MqttError } from "./errors.js";
 import type { PublishProperties } from "./generated/properties.js";
 import type { Message, QoS } from "./message.js";
-import { Operations, type PublishResult } from "./operations.js";
-import { readOptions, type Codec, type ConnectOptions, type ServerUrl, type Settings } from "./options.js";
+import type { Enqueued, Fate, PublishResult } from "./operations.js";
+import { randomName, readOptions, writeLog, type Codec, type ConnectOptions, type ServerUrl, type Settings } from "./options.js";
 import { checkInteger, encodeProperties, toBytes } from "./properties.js";
 import { Queue } from "./queue.js";
 import { Requests, type RequestOptions } from "./requests.js";
-import { onAbort } from "./signal.js";
+import { Session } from "./session.js";
+import { checkSignal, onAbort } from "./signal.js";
+import type { Opened } from "./keeping.js";
+import { checkTopicName } from "./names.js";
+import { Ledger } from "./stores/ledger.js";
 import { readWishes, type FilterRequest, type Handler, type SubscribeOptions, type Subscription } from "./subscription.js";
-import { Subscriptions, type Filter } from "./subscriptions.js";
+import { startWorker } from "./worker/start.js";
 
 /** Filters to subscribe to. */
 export type Filters = string | FilterRequest | readonly (string | FilterRequest)[];
@@ -33,52 +37,57 @@ export interface PublishOptions {
   codec?: Codec | null;
 }
 
+/** Options of `enqueue()`. */
+export interface EnqueueOptions extends PublishOptions {
+  /** Default 1. */
+  qos?: 1 | 2;
+}
+
 /** The events of a client; what an event is about is its `detail`. */
 export interface ClientEvents {
   state: CustomEvent<StateChange>;
   /** Every message that arrives, whatever subscription it is for. */
   message: CustomEvent<Message>;
+  /**
+   * What became of a message that is in the store: one that was enqueued, by this client or one before it, by its `id`; or, with
+   * an empty `id`, one that a client before this one has published.
+   */
+  settled: CustomEvent<Fate>;
   /** What no promise tells: a lost connection, a failed attempt to reconnect, a handler that threw. */
   error: CustomEvent<unknown> & { error: unknown };
 }
 
-/** Counters of a client. */
-export interface Stats {
+/** Counters of a client. In a Worker that several tabs share, those of SessionStats are of all. */
+export interface Stats extends SessionStats {
   messagesReceived: number;
   messagesSent: number;
-  /** Messages that were dropped as their loop was too slow. */
+  /** Messages that were dropped as their loop, or the page that has a Worker, was too slow. */
   dropped: number;
-  bytesReceived: number;
-  bytesSent: number;
-  /** WebSockets that were opened. */
-  connections: number;
-  /** Messages that wait or are unacknowledged, and their bytes. */
-  pending: number;
-  pendingBytes: number;
-  /** Whether the client lives in a Worker. */
-  worker: false;
+  /** Where the client lives. */
+  worker: WorkerForm;
 }
 
-const TOPICS = 1024; // names that the core keeps for us
+const NO_STATS: SessionStats = { bytesReceived: 0, bytesSent: 0, connections: 0, pending: 0, pendingBytes: 0 };
 
 /** One MQTT client: a session with a server, over as many connections as it takes. */
 export class Client extends EventTarget {
   readonly #options: ConnectOptions;
   readonly #settings: Settings;
-  readonly #operations = new Operations(
-    () => this.#connection?.backlog ?? 0,
-    (operation) => this.#engine!.command("cancel", operation),
-  );
-  readonly #subscriptions = new Subscriptions(this.#operations, (error) => this.#report(error));
   readonly #requests = new Requests(this);
-  readonly #topics = new Map<string, number>();
   readonly #changes = new Set<Queue<StateChange>>();
-  #engine: Engine<Filter> | undefined;
-  #connection: Connection | undefined;
-  #loading: Promise<Engine<Filter>> | undefined;
+  readonly #owner: BackendOwner = {
+    stateChanged: (change) => this.#stateChanged(change),
+    ended: (error) => this.#ended(error),
+    settled: (fate) => void this.dispatchEvent(new CustomEvent("settled", { detail: fate })),
+    report: (error) => this.#report(error),
+  };
+  #backend: Backend | undefined;
+  #loading: Promise<Backend> | undefined;
+  #abandon: ((error: MqttError) => void) | undefined; // the loading
   #release: (() => void) | undefined; // of the signal
   #end: MqttError | undefined;
-  #published = 0;
+  #closed = false; // and has been told so
+  #wantsAll = false; // as `message` events
 
   /**
    * Nothing happens on the network before connect().
@@ -103,7 +112,7 @@ export class Client extends EventTarget {
     this.#release ??= onAbort(this.#options.signal, (cause) => {
       void this.#stop(new MqttError("CANCELLED", "connect", { cause }));
     });
-    return this.#with(() => this.#connection!.start());
+    return this.#with((backend) => backend.start());
   }
 
   /**
@@ -111,14 +120,15 @@ export class Client extends EventTarget {
    * closed, within two seconds.
    */
   close(options?: CloseOptions): Promise<void> {
+    checkInteger("reasonCode", options?.reasonCode ?? 0, 0, 0xff);
     return this.#stop(new MqttError("CLIENT_CLOSED", "close"), options);
   }
 
   #stop(error: MqttError, options?: CloseOptions): Promise<void> {
-    if (this.#connection) return this.#connection.stop(error, options);
+    if (this.#backend) return this.#backend.stop(error, options);
     if (!this.#end) {
       this.#ended(error);
-      this.#stateChanged({ state: "closed" });
+      this.#stateChanged(error.code === "CLIENT_CLOSED" ? { state: "closed" } : { state: "closed", reason: error });
     }
     return Promise.resolve();
   }
@@ -129,16 +139,18 @@ export class Client extends EventTarget {
 
   /** Resolves when all that was published and subscribed to is acknowledged, and QoS 0 given to the socket. */
   drain(): Promise<void> {
-    return this.#end ? Promise.reject(this.#end) : this.#operations.idle();
+    if (this.#end) return Promise.reject(this.#end);
+    const backend = this.#backend ?? this.#loading;
+    return backend ? this.#with((one) => one.idle()) : Promise.resolve();
   }
 
   /** Authenticates once more on the open connection (5.0 §4.12.1), with `authentication.data`. */
   reauthenticate(): Promise<void> {
-    return this.#with(() => this.#connection!.reauthenticate());
+    return this.#with((backend) => backend.reauthenticate());
   }
 
   get state(): State {
-    return this.#connection?.state ?? (this.#end ? "closed" : "idle");
+    return this.#backend?.state ?? (this.#end ? "closed" : "idle");
   }
 
   /** The changes of state from the first `next()` on; ends with `"closed"`. */
@@ -155,22 +167,17 @@ export class Client extends EventTarget {
 
   /** The client identifier: the option, a generated one, or what the server has assigned. */
   get clientId(): string {
-    return this.server?.assignedClientIdentifier ?? this.#settings.clientId;
+    return this.#backend?.clientId ?? this.#settings.clientId;
   }
 
   /** What the last CONNACK said; undefined before the first. */
   get server(): ServerInfo | undefined {
-    return this.#connection?.server;
+    return this.#backend?.server;
   }
 
   get stats(): Stats {
-    const { bytesReceived = 0, bytesSent = 0, connections = 0 } = this.#connection ?? {};
-    const { received: messagesReceived, dropped } = this.#subscriptions;
-    const memory = this.#engine?.memory;
-    const pending = memory?.status(Status.pending) ?? 0;
-    const pendingBytes = memory?.status(Status.pendingBytes) ?? 0;
-    const messagesSent = this.#published;
-    return { messagesReceived, messagesSent, dropped, bytesReceived, bytesSent, connections, pending, pendingBytes, worker: false };
+    const { received = 0, published = 0, dropped = 0, worker = false, stats = NO_STATS } = this.#backend ?? {};
+    return { messagesReceived: received, messagesSent: published, dropped, ...stats, worker };
   }
 
   // ---- publishing ----
@@ -184,39 +191,50 @@ export class Client extends EventTarget {
    */
   publish(topic: string, payload: unknown, options: PublishOptions = {}): Promise<PublishResult> {
     const { qos = 0, retain, properties, signal, codec = this.#options.codec } = options;
+    if (typeof topic !== "string") throw new TypeError("a topic is a string");
+    checkSignal(signal);
     const flags = (checkInteger("qos", qos, 0, 2) << 1) | (retain ? 1 : 0);
     const encoded = encodeProperties(properties, "messageExpiryInterval");
-    const { expiry = properties?.messageExpiryInterval } = options;
-    const seconds = expiry === undefined ? NO_EXPIRY : checkInteger("expiry", expiry, 0, NO_EXPIRY - 1);
+    const seconds = readExpiry(options);
     if (this.#end) return Promise.reject(this.#end);
     if (signal?.aborted) return Promise.reject(new MqttError("CANCELLED", "publish", { cause: signal.reason }));
     const value: unknown = codec ? codec.encode(payload) : payload;
-    const engine = this.#engineNow();
-    if (!engine) {
+    const backend = this.#backendNow();
+    if (!backend) {
       const copy = toBytes("payload", value).slice();
-      return this.#load().then(() => this.publish(topic, copy, { ...options, codec: null }));
+      const later = { ...options, properties: structuredClone(properties), codec: null } as PublishOptions;
+      const sent = this.#load().then(() => this.publish(topic, copy, later));
+      if (qos === 0) sent.catch(() => {}); // who sends QoS 0 without waiting has said that its fate does not matter
+      return sent;
     }
-    const slot = this.#topicSlot(engine, topic); // before the payload: text is encoded in the same place
-    const error = engine.publish(this.#operations.next(), slot, flags, toBytes("payload", value), encoded, seconds);
-    if (error > 0) {
-      const problem = coreError(error, "publish");
-      if (problem instanceof TypeError) throw problem;
-      return Promise.reject(problem);
-    }
-    this.#published++;
-    return qos === 0 && !engine.queued ? this.#operations.unanswered() : this.#operations.wait("publish", signal);
+    return backend.publish(topic, value, flags, encoded, seconds, signal);
   }
 
-  /** The number under which the core knows a topic. */
-  #topicSlot(engine: Engine<Filter>, topic: string): number {
-    const known = this.#topics.get(topic);
-    if (known !== undefined) return known;
-    if (this.#topics.size >= TOPICS) this.#topics.clear();
-    const slot = this.#topics.size;
-    const error = engine.command("define_topic", slot, engine.put(toBytes("a topic", topic)));
-    if (error > 0) throw coreError(error, "publish", `"${topic}"`);
-    this.#topics.set(topic, slot);
-    return slot;
+  /**
+   * Publishes a message by way of the store, at QoS 1 or 2: once it is `stored`, it outlives this client, and the next one with
+   * this store sends it. What becomes of it is an event `settled` with the `id`, of whichever client has it then.
+   *
+   * @throws MqttError as `publish()`, and `STORE_FAILED`, as rejections
+   * @throws TypeError, RangeError at once, for a mistake in the arguments, and without a store
+   */
+  enqueue(topic: string, payload: unknown, options: EnqueueOptions = {}): Enqueued & { id: string } {
+    const { qos = 1, retain, properties, signal, codec = this.#options.codec } = options;
+    if (!this.#options.store) throw new TypeError("enqueue() needs the option store");
+    checkTopicName(topic);
+    checkSignal(signal);
+    const flags = (checkInteger("qos", qos, 1, 2) << 1) | (retain ? 1 : 0);
+    const encoded = encodeProperties(properties, "messageExpiryInterval");
+    const seconds = readExpiry(options);
+    const value = toBytes("payload", codec ? codec.encode(payload) : payload);
+    const id = randomName();
+    const give = (backend: Backend, bytes: Uint8Array) => backend.enqueue(id, topic, bytes, flags, encoded, seconds, signal);
+    if (this.#backend && !this.#end) return { id, ...give(this.#backend, value) };
+    const copy = value.slice();
+    const given = this.#with((backend) => Promise.resolve(give(backend, copy)));
+    const acked = given.then((enqueued) => enqueued.acked);
+    const stored = given.then((enqueued) => enqueued.stored);
+    for (const promise of [stored, acked]) promise.catch(() => {}); // an event tells
+    return { id, stored, acked };
   }
 
   // ---- subscribing ----
@@ -232,8 +250,9 @@ export class Client extends EventTarget {
   subscribe(filters: Filters, options?: SubscribeOptions, handler?: Handler): Promise<Subscription>;
   subscribe(filters: Filters, options: SubscribeOptions | Handler = {}, handler?: Handler): Promise<Subscription> {
     if (typeof options === "function") return this.subscribe(filters, {}, options);
+    if (handler !== undefined && typeof handler !== "function") throw new TypeError("a handler is a function");
     const wishes = readWishes(filters, options);
-    return this.#with(() => this.#subscriptions.subscribe(wishes, options, handler));
+    return this.#with((backend) => backend.subscribe(wishes, options, handler));
   }
 
   /** As subscribe(), with one call of the handler for all messages of a chunk that has arrived: for high rates. */
@@ -241,15 +260,18 @@ export class Client extends EventTarget {
   batch(filters: Filters, options: SubscribeOptions, handler: Handler<Message[]>): Promise<Subscription>;
   batch(filters: Filters, options: SubscribeOptions | Handler<Message[]>, handler?: Handler<Message[]>): Promise<Subscription> {
     if (typeof options === "function") return this.batch(filters, {}, options);
+    if (typeof handler !== "function") throw new TypeError("a batch needs a handler");
     let messages: Message[] = [];
     const handOver = () => {
       const batch = messages;
       messages = [];
-      return handler!(batch);
+      return subscription?.ended ? undefined : handler(batch);
     };
-    return this.subscribe(filters, options, (message) => {
-      if (messages.push(message) === 1) this.#subscriptions.atChunkEnd(handOver);
+    let subscription: Subscription | undefined;
+    const subscribing = this.subscribe(filters, options, (message) => {
+      if (messages.push(message) === 1) this.#backend!.atChunkEnd(handOver);
     });
+    return subscribing.then((one) => (subscription = one));
   }
 
   /**
@@ -267,7 +289,7 @@ export class Client extends EventTarget {
       subscription = await this.subscribe(filters, options);
       for await (const message of subscription) yield message;
     } catch (error) {
-      if (!options.signal?.aborted) throw error;
+      if (!options.signal?.aborted && (error as MqttError).code !== "CLIENT_CLOSED") throw error;
     } finally {
       subscription?.discard();
       subscription?.unsubscribe().catch(() => {});
@@ -278,10 +300,11 @@ export class Client extends EventTarget {
   /** Has messages that arrive anyway handled; the server is asked for nothing. Ends when it is disposed of. */
   route(filter: string, handler: Handler, options: { params?: boolean } = {}): Disposable {
     const wishes = readWishes(filter, options);
+    if (typeof handler !== "function") throw new TypeError("a route needs a handler");
     let subscription: Subscription | undefined;
     let disposed = false;
-    this.#with(async () => {
-      if (!disposed) subscription = this.#subscriptions.route(wishes, handler);
+    this.#with(async (backend) => {
+      if (!disposed) subscription = backend.route(wishes, handler);
     }).catch((error: unknown) => this.#report(error));
     return {
       [Symbol.dispose]: () => {
@@ -299,11 +322,13 @@ export class Client extends EventTarget {
    * @throws MqttError `TIMEOUT`; `UNSUPPORTED` with 3.1.1; what publish() and subscribe() reject with
    */
   request(topic: string, payload: unknown, options: RequestOptions = {}): Promise<Message> {
+    this.#requests.check(options);
     return this.#requests.one(topic, payload, options);
   }
 
   /** As request(), for all answers, until none has come for `timeout`; throws `TIMEOUT` if there was none. */
   requestMany(topic: string, payload: unknown, options: RequestOptions = {}): AsyncGenerator<Message, undefined> {
+    this.#requests.check(options);
     return this.#requests.many(topic, payload, options);
   }
 
@@ -318,62 +343,66 @@ export class Client extends EventTarget {
     });
   }
 
-  // ---- the core ----
+  // ---- the backend ----
 
-  /** Does something with the core: at once, where that can be loaded at once. */
-  #with<Result>(action: (engine: Engine<Filter>) => Promise<Result>): Promise<Result> {
+  /** Does something with the backend: at once, where that is there at once. */
+  #with<Result>(action: (backend: Backend) => Promise<Result>): Promise<Result> {
     if (this.#end) return Promise.reject(this.#end);
-    const engine = this.#engineNow();
-    return engine ? action(engine) : this.#load().then(action);
+    const backend = this.#backendNow();
+    return backend ? action(backend) : this.#load().then(action);
   }
 
-  #engineNow(): Engine<Filter> | undefined {
-    if (this.#engine || this.#loading) return this.#engine;
+  #backendNow(): Backend | undefined {
+    if (this.#backend || this.#loading || this.#options.worker || this.#options.store) return this.#backend;
     const core = loadNow(this.#options.wasm);
-    return core && this.#begin(core);
+    return core && this.#begin(this.#onPage(core, false));
   }
 
-  #load(): Promise<Engine<Filter>> {
-    return (this.#loading ??= load(this.#options.wasm).then((core) => {
-      if (this.#end) throw this.#end;
-      return this.#begin(core);
+  #load(): Promise<Backend> {
+    return (this.#loading ??= new Promise((resolve, reject) => {
+      this.#abandon = reject;
+      this.#open()
+        .then((backend) => (this.#end ? void backend.stop(this.#end) : resolve(this.#begin(backend))))
+        .catch((error: unknown) => (error instanceof MqttError ? void this.#stop(error) : reject(error)));
     }));
   }
 
-  #begin(core: Core): Engine<Filter> {
-    // The engine tells the connection, and the connection commands the engine.
-    const owner: Owner<Filter> = { deliveries: this.#subscriptions, outcomes: this.#operations, connection: undefined! };
-    const engine = new Engine(core, owner);
-    const { numbers, bytes } = this.#settings;
-    for (const [name, option, value] of numbers) {
-      if (engine.command("set_number", option, value) > 0) throw new RangeError(`${name} must not be ${value}`);
+  async #open(): Promise<Backend> {
+    const { worker, store, wasm } = this.#options;
+    const remote = worker && (await startWorker(this.#settings, this.#options, this.#owner));
+    if (remote) return remote;
+    const core = await load(wasm);
+    return this.#onPage(core, worker ? "page" : false, store && (await Ledger.open(store)));
+  }
+
+  #onPage(core: Core, form: WorkerForm, opened?: Opened): Backend {
+    try {
+      return new Session(core, this.#settings, this.#options, this.#owner, form, opened);
+    } catch (error) {
+      opened?.ledger.close().catch(() => {});
+      throw error;
     }
-    for (const [option, value] of bytes) engine.command("set_bytes", option, engine.put(value));
-    this.#connection = owner.connection = new Connection(engine, this.#settings, this.#options, {
-      operations: this.#operations,
-      subscriptions: this.#subscriptions,
-      stateChanged: (change) => this.#stateChanged(change),
-      ended: (error) => this.#ended(error),
-      report: (error) => this.#report(error),
-    });
-    this.#subscriptions.engine = this.#engine = engine;
-    for (const [filter, handler] of Object.entries(this.#options.routes ?? {})) {
-      this.#subscriptions.route(readWishes(filter, {}), handler);
-    }
-    return engine;
+  }
+
+  #begin(backend: Backend): Backend {
+    this.#backend = backend;
+    if (this.#wantsAll) this.#sendAll(backend);
+    for (const [filter, handler] of Object.entries(this.#options.routes ?? {})) backend.route(readWishes(filter, {}), handler);
+    return backend;
   }
 
   #ended(error: MqttError): void {
     this.#end = error;
     this.#release?.();
-    this.#operations.rejectAll(error);
+    this.#abandon?.(error);
     this.#requests.finish(error);
-    this.#subscriptions.finish(error.code === "CLIENT_CLOSED" ? undefined : error);
   }
 
   // ---- events ----
 
   #stateChanged(change: StateChange): void {
+    if (this.#closed) return; // where there was a backend only after the client had ended
+    this.#closed = change.state === "closed";
     for (const changes of this.#changes) {
       changes.push(change);
       if (change.state === "closed") changes.end();
@@ -381,8 +410,12 @@ export class Client extends EventTarget {
     this.dispatchEvent(new CustomEvent("state", { detail: change }));
   }
 
+  #sendAll(backend: Backend): void {
+    backend.onmessage = (message) => this.dispatchEvent(new CustomEvent("message", { detail: message }));
+  }
+
   #report(error: unknown): void {
-    this.#options.log?.({ event: "error", time: Date.now(), error });
+    writeLog(this.#options.log, "error", { error });
     this.dispatchEvent(Object.assign(new CustomEvent("error", { detail: error }), { error }));
   }
 
@@ -392,11 +425,18 @@ export class Client extends EventTarget {
   override addEventListener(type: string, listener: EventListenerOrEventListenerObject | null, options?: boolean | AddEventListenerOptions): void;
   override addEventListener(type: string, listener: any, options?: boolean | AddEventListenerOptions): void {
     // Nothing is made of messages that nobody wants as events.
-    if (type === "message") {
-      this.#subscriptions.onmessage ??= (message) => this.dispatchEvent(new CustomEvent("message", { detail: message }));
+    if (type === "message" && !this.#wantsAll) {
+      this.#wantsAll = true;
+      if (this.#backend) this.#sendAll(this.#backend);
     }
     super.addEventListener(type, listener as EventListener, options);
   }
+}
+
+/** Seconds, as the core takes them. */
+function readExpiry({ expiry, properties }: PublishOptions): number {
+  const seconds = expiry ?? properties?.messageExpiryInterval;
+  return seconds === undefined ? NO_EXPIRY : checkInteger("expiry", seconds, 0, NO_EXPIRY - 1);
 }
 
 /** A client that is connected. Throws and rejects as `new Client()` and `client.connect()`; then the client is closed. */

@@ -6,9 +6,9 @@ import { coreError, errorCode, faultText, MqttError } from "./errors.js";
 import { BytesOption } from "./generated/options.js";
 import type { ConnackProperties, DisconnectProperties } from "./generated/properties.js";
 import type { Operations } from "./operations.js";
-import { readReference, readUrl, type Authentication, type ConnectOptions, type Settings } from "./options.js";
+import { readReference, readUrl, redact, toField, writeLog, type Authentication, type ConnectOptions, type Settings } from "./options.js";
 import { isOffline, onWake } from "./platform.js";
-import { checkInteger, checkText, encodeProperties, NO_BYTES, parseProperties, toBytes } from "./properties.js";
+import { checkInteger, encodeProperties, NO_BYTES, parseProperties, toBytes } from "./properties.js";
 import type { Filter, Subscriptions } from "./subscriptions.js";
 import { findWebSocket, Transport } from "./transport.js";
 
@@ -80,6 +80,7 @@ const RETURN_CODES = [0, 0x84, 0x85, 0x88, 0x86, 0x87];
 export class Connection implements ConnectionEvents {
   state: State = "idle";
   server: ServerInfo | undefined;
+  assignedClientId: string | undefined;
   bytesReceived = 0;
   bytesSent = 0;
   connections = 0;
@@ -121,7 +122,9 @@ export class Connection implements ConnectionEvents {
       const opening = {} as Settlers & { promise: Promise<void> };
       opening.promise = new Promise((resolve, reject) => Object.assign(opening, { resolve, reject }));
       this.#opening = opening;
-      this.#running = this.#run();
+      let over!: () => void;
+      this.#running = new Promise((resolve) => (over = resolve)); // before any handler may ask for it
+      void this.#run().then(over);
     }
     return this.#opening.promise;
   }
@@ -133,28 +136,30 @@ export class Connection implements ConnectionEvents {
    */
   stop(error: MqttError, { reasonCode = 0, properties }: CloseOptions = {}): Promise<void> {
     if (!this.#stopError && this.state !== "closed") {
-      // No session is left behind that nobody will come back to (5.0 §3.14.2.2.2).
-      const bytes = encodeProperties({ sessionExpiryInterval: 0, ...properties });
+      // No session is left behind that nobody will come back to (5.0 §3.14.2.2.2); with a store somebody will.
+      const bytes = encodeProperties({ ...(!this.#settings.durable && { sessionExpiryInterval: 0 }), ...properties });
       if (this.#engine.command("disconnect", checkInteger("reasonCode", reasonCode, 0, 0xff), this.#engine.put(bytes)) > 0) {
         throw new RangeError("DISCONNECT may not say this (5.0 §3.14.2)");
       }
       this.#stopError = error;
-      this.#engine.halted = true;
+      this.#engine.halt();
       this.#wake();
       this.#running ??= this.#finish(error);
     }
-    return this.#running!;
+    return this.#running ?? Promise.resolve();
+  }
+
+  /** Time may have passed unseen, or the network has changed. */
+  wake(): void {
+    this.#engine.schedule(); // time-outs may have passed in a sleep
+    this.#wake();
   }
 
   // ---- attempts ----
 
   async #run(): Promise<void> {
     const { reconnect, urls } = this.#settings;
-    const unlisten = onWake(() => {
-      this.#engine.schedule(); // time-outs may have passed in a sleep
-      this.#wake();
-    });
-    let failures = 0; // rounds without a connection that stayed up
+    const unlisten = onWake(() => this.wake());
     let attempt = 0; // 0 is the first of all; from 1 since there was a connection
     let server = 0; // which URL is next
     let tried = 0; // URLs of this round
@@ -162,20 +167,29 @@ export class Connection implements ConnectionEvents {
     let error: MqttError;
     this.#change({ state: "connecting" });
     for (;;) {
+      if (this.#stopError) {
+        error = this.#stopError;
+        break;
+      }
       const ending = await new Promise<Ending>((resolve) => {
         this.#over = resolve;
         // What url() and credentials() wait for may never come.
         this.#wake = () => this.#stopError && !this.#transport && resolve({ error: this.#stopError });
         this.#attempt(server, attempt).catch((cause: unknown) => {
-          const detail = `url(), credentials() or the WebSocket failed: ${String(cause)}`;
-          const mqttError = cause instanceof MqttError ? cause : new MqttError("NETWORK_ERROR", "open", { detail, cause });
+          const text = redact(String(cause));
+          const detail = `url(), credentials() or the WebSocket failed: ${text}`;
+          // Of a URL that is none Node's error tells the whole.
+          const tells = text !== String(cause) || (cause as { input?: string } | undefined)?.input !== undefined;
+          const mqttError =
+            cause instanceof MqttError ? cause : new MqttError("NETWORK_ERROR", "open", { detail, cause: tells ? new Error(text) : cause });
           resolve({ error: mqttError, final: mqttError.code === "UNSUPPORTED" });
         });
       });
       error = ending.error;
       if (ending.final || this.#stopError) break;
       if (ending.again) continue;
-      if (ending.upFor! >= STABLE) redirects = 0;
+      const stable = ending.upFor! >= STABLE;
+      if (stable) redirects = 0;
       this.#elsewhere = redirects++ < REDIRECTS ? ending.elsewhere : undefined;
       if (this.#elsewhere) {
         if (ending.upFor !== undefined) await this.#pause(0, (attempt = 1), error);
@@ -190,13 +204,11 @@ export class Connection implements ConnectionEvents {
       } else {
         attempt = 1;
         tried = 0; // and the same URL once more
-        if (ending.upFor >= STABLE) failures = 0;
       }
       if (tried % urls.length > 0) continue;
       if (!reconnect || !(this.#everOnline || reconnect.initial)) break;
       const { min, max, factor } = reconnect;
-      // A random part of a time that grows, so that not all clients come back at once.
-      await this.#pause(Math.random() * Math.min(max, min * factor ** failures++), attempt, error);
+      await this.#pause(this.#engine.reconnectDelay(min, max, factor, stable), attempt, error);
       if (this.#stopError) break;
     }
     unlisten();
@@ -212,11 +224,10 @@ export class Connection implements ConnectionEvents {
     const { username, password } = (typeof credentials === "function" ? await credentials() : credentials) ?? {};
     const constructor = given ?? (await findWebSocket());
     if (this.#stopError) return;
-    checkText("username", username);
     const engine = this.#engine;
     const set = (option: BytesOption, name: string, value: unknown) => {
       if (value === undefined) engine.command("clear_bytes", option);
-      else engine.command("set_bytes", option, engine.put(toBytes(name, value)));
+      else engine.command("set_bytes", option, engine.put(toField(name, value)));
     };
     set(BytesOption.username, "username", username);
     set(BytesOption.password, "password", password);
@@ -259,11 +270,10 @@ export class Connection implements ConnectionEvents {
     return new Promise((resolve) => {
       // Called by a timer, which may come early and sleeps with the machine, and by what wakes the platform.
       this.#wake = () => {
-        clearTimeout(timer);
-        const left = Math.min(ms - (performance.now() - begin), retryAt - Date.now()); // clocks may be set
-        const wait = !this.#stopError && (left > 0 || isOffline());
         if (shown !== state() && !this.#stopError) this.#change({ state: (shown = state()), attempt, retryAt, reason });
-        if (!wait) resolve();
+        clearTimeout(timer); // also where a handler has just woken this
+        const left = Math.min(ms - (performance.now() - begin), retryAt - Date.now()); // clocks may be set
+        if (this.#stopError || (left <= 0 && !isOffline())) resolve();
         else if (left > 0) timer = setTimeout(this.#wake, left + 1);
       };
       this.#wake();
@@ -272,8 +282,8 @@ export class Connection implements ConnectionEvents {
 
   async #finish(error: MqttError): Promise<void> {
     this.#engine.stop();
-    this.#change(error.code === "CLIENT_CLOSED" ? { state: "closed" } : { state: "closed", reason: error });
     this.#owner.ended(error);
+    this.#change(error.code === "CLIENT_CLOSED" ? { state: "closed" } : { state: "closed", reason: error });
     this.#opening?.reject(error);
     this.#closing ??= this.#transport?.close();
     await this.#closing;
@@ -283,6 +293,7 @@ export class Connection implements ConnectionEvents {
 
   connected(version: number, sessionPresent: boolean, bytes: Uint8Array): void {
     this.server = { ...parseProperties(bytes), version, sessionPresent };
+    this.assignedClientId = this.server.assignedClientIdentifier ?? this.assignedClientId;
     this.#onlineSince = performance.now();
     this.#everOnline = true;
     this.#change({ state: "online" });
@@ -322,7 +333,9 @@ export class Connection implements ConnectionEvents {
   }
 
   flushed(): void {
-    this.#owner.operations.flushed();
+    // What was given to a socket that closes goes nowhere.
+    if (this.#transport?.closing) this.#owner.operations.lost(new MqttError("CONNECTION_LOST", "session"));
+    else this.#owner.operations.flushed();
     this.#owner.subscriptions.flushed();
   }
 
@@ -339,6 +352,7 @@ export class Connection implements ConnectionEvents {
       const answer = await this.#options.authentication!.next?.(parseProperties(bytes).authenticationData);
       if (transport === this.#transport) this.#authenticate(CONTINUE, answer);
     } catch (cause) {
+      if (transport !== this.#transport) return;
       void this.stop(new MqttError("CANCELLED", "connect", { detail: "authentication.next() failed", cause }));
     }
   }
@@ -349,10 +363,16 @@ export class Connection implements ConnectionEvents {
 
   /** Resolves when the server has accepted it. */
   reauthenticate(): Promise<void> {
+    if (this.state !== "online") return Promise.reject(new MqttError("CONNECTION_LOST", "session", { detail: "there is none" }));
+    const before = this.#reauthentication;
     return new Promise((resolve, reject) => {
-      const error = this.#authenticate(REAUTHENTICATE, this.#options.authentication?.data);
-      if (error > 0) reject(coreError(error, "session"));
-      else this.#reauthentication = { resolve, reject };
+      // A second one, while the first is under way, ends with it.
+      const error = before ? 0 : this.#authenticate(REAUTHENTICATE, this.#options.authentication?.data);
+      if (error > 0) return reject(coreError(error, "session"));
+      this.#reauthentication = {
+        resolve: () => (before?.resolve(), resolve()),
+        reject: (cause) => (before?.reject(cause), reject(cause)),
+      };
     });
   }
 
@@ -365,6 +385,6 @@ export class Connection implements ConnectionEvents {
   }
 
   #log(event: string, details: object): void {
-    this.#options.log?.({ event, time: Date.now(), ...details });
+    writeLog(this.#options.log, event, details);
   }
 }

@@ -16,6 +16,7 @@ export interface ErrorDetails {
   /** What is known beyond the meaning of the code, for the message. */
   detail?: string | undefined;
   cause?: unknown;
+  stored?: boolean | undefined;
 }
 
 // Trying the same thing again may help …
@@ -37,6 +38,10 @@ export function faultText(fault: number): string | undefined {
 
 /** The only error that the client rejects with; mistakes in arguments are `TypeError` and `RangeError`. */
 export class MqttError extends Error {
+  static {
+    Object.defineProperty(MqttError, "name", { value: "MqttError" }); // whatever minifiers make of it
+  }
+
   /** What happened, for programs. */
   declare readonly code: ErrorCode;
   /** What was under way. */
@@ -49,12 +54,14 @@ export class MqttError extends Error {
   declare readonly serverReference: string | undefined;
   /** The close code of the WebSocket (RFC 6455 §7.4), where that was closed. */
   declare readonly closeCode: number | undefined;
+  /** The message is in the store: the next client that has it will send it. */
+  declare readonly stored: boolean;
   /** Whether the same call may succeed later, with nothing changed. */
   declare readonly retriable: boolean;
 
   /** @internal */
   constructor(code: ErrorCode, phase: Phase, details: ErrorDetails = {}) {
-    const { reasonCode, reasonString, serverReference, closeCode, detail, cause } = details;
+    const { reasonCode, reasonString, serverReference, closeCode, detail, cause, stored = false } = details;
     const hint = errors().find((row) => row.startsWith(`${code}=`))?.split("=")[1];
     const closing = closeCode && `WebSocket close code ${closeCode}`;
     const words = code.toLowerCase().replaceAll("_", " ").replace("mqtt", "MQTT");
@@ -63,12 +70,12 @@ export class MqttError extends Error {
     const reason = reasonCode && name.toLowerCase() !== words && `${name} (0x${reasonCode.toString(16).padStart(2, "0")})`;
     super([phase, words, reason, detail, reasonString, closing, hint].filter(Boolean).join(": "), { cause });
     const retriable = reasonCode && reasonCode >= 0x80 ? RETRIABLE_REASONS.includes(reasonCode) : RETRIABLE.test(code);
-    Object.assign(this, { name: "MqttError", code, phase, reasonCode, reasonString, serverReference, closeCode, retriable });
+    Object.assign(this, { name: "MqttError", code, phase, reasonCode, reasonString, serverReference, closeCode, stored, retriable });
   }
 }
 
 /** The error that the core names by its number; mistakes of the caller are of JavaScript's own types. */
-export function coreError(number: number, phase: Phase, detail?: string): Error {
-  const error = new MqttError(errorCode(number), phase, { detail });
+export function coreError(number: number, phase: Phase, detail?: string, stored?: boolean): Error {
+  const error = new MqttError(errorCode(number), phase, { detail, stored });
   return error.code.startsWith("INVALID_") ? new TypeError(error.message) : error;
 }

@@ -1,10 +1,11 @@
 import type { WasmSource } from "./engine/loader.js";
-import { MqttError } from "./errors.js";
 import { BytesOption, NumberOption } from "./generated/options.js";
 import type { ConnectProperties, WillProperties } from "./generated/properties.js";
 import type { QoS } from "./message.js";
 import { inPage } from "./platform.js";
 import { checkInteger, checkText, encodeProperties, toBytes } from "./properties.js";
+import { checkSignal } from "./signal.js";
+import type { Store } from "./stores/store.js";
 import type { Handler } from "./subscription.js";
 import type { WebSocketConstructor } from "./transport.js";
 
@@ -73,12 +74,18 @@ export interface Codec {
 
 /** One line for the log. Passwords, authentication data, URL user-info and queries are never in it. */
 export interface LogRecord {
-  /** `state`, `open`, `close`, `error`. */
+  /** `state`, `open`, `error`. */
   event: string;
   /** Milliseconds since 1970. */
   time: number;
   [detail: string]: unknown;
 }
+
+/**
+ * Where the client lives: on the page, in a Worker of its own (true), in one of the application's, which runs `tarta/worker`,
+ * or in a SharedWorker, which runs that too, with one connection for all tabs of the origin.
+ */
+export type WorkerOption = boolean | "dedicated" | Worker | string | URL | { shared: string | URL };
 
 /** Options of a client. */
 export interface ConnectOptions {
@@ -131,6 +138,13 @@ export interface ConnectOptions {
   log?: (record: LogRecord) => void;
   /** For payloads of other types. */
   codec?: Codec;
+  /** Default false. `client.stats.worker` tells what has come of it. */
+  worker?: WorkerOption;
+  /**
+   * What is to outlive the client: messages of QoS 1 and 2 that are not acknowledged, what was received at QoS 2, and what the
+   * server knows of the client. With it `clean` is false by default, and `sessionExpiryInterval` a day.
+   */
+  store?: Store;
   /** Where the module is; `tarta/slim` alone needs it. */
   wasm?: WasmSource;
 }
@@ -138,7 +152,13 @@ export interface ConnectOptions {
 /** Options, checked, as the client uses them. */
 export interface Settings {
   urls: readonly UrlFunction[];
+  /** The URLs, unless a function tells them. */
+  addresses: readonly string[] | undefined;
   clientId: string;
+  /** Whether the application has given it. */
+  named: boolean;
+  /** Whether there is a store. */
+  durable: boolean;
   protocols: readonly string[];
   reconnect: Required<Reconnect> | undefined;
   redirect: boolean;
@@ -151,6 +171,35 @@ export interface Settings {
 /** 23 characters, which every server accepts as client identifier (5.0 §3.1.3.1). */
 export function randomName(): string {
   return Array.from(crypto.getRandomValues(new Uint32Array(23)), (number) => (number % 36).toString(36)).join("");
+}
+
+/** Of what an application gives, what is to cross to a Worker: the rest may be what cannot. */
+export function readCredentials(credentials: Credentials | undefined): Credentials | undefined {
+  if (!credentials) return undefined;
+  const { username, password } = credentials;
+  return { ...(username !== undefined && { username }), ...(password !== undefined && { password }) };
+}
+
+/** A text without what is secret in URLs: user-info and query. */
+export const redact = (text: string) => text.replace(/\/\/[^\s/]*@/g, "//").replace(/\?[^\s"']*/g, "");
+
+/** Writes to the application's log, which must not do harm. */
+export function writeLog(log: ConnectOptions["log"], event: string, details: object): void {
+  try {
+    log?.({ event, time: Date.now(), ...details });
+  } catch {}
+}
+
+/**
+ * The bytes of what CONNECT has in a field of its own.
+ *
+ * @throws TypeError, RangeError for what is no text or binary, or has more than 65,535 bytes (5.0 §1.5.4, §1.5.6)
+ */
+export function toField(name: string, value: unknown): Uint8Array {
+  if (typeof value === "string") checkText(name, value);
+  const bytes = toBytes(name, value);
+  if (bytes.length > 0xffff) throw new RangeError(`${name} is longer than 65,535 bytes`);
+  return bytes;
 }
 
 /** An absolute `ws:` or `wss:` URL; relative ones count from the page. @throws TypeError */
@@ -170,8 +219,8 @@ export function readUrl(url: string | URL): URL {
 export function readReference(reference: string | undefined, used: URL): URL | undefined {
   const first = reference?.split(" ")[0] ?? "";
   const url = new URL(used);
-  if (!/^wss?:/.test(first)) url.host = first;
-  else if (URL.canParse(first)) url.href = first;
+  if (/^([\w.-]+|\[[\da-f:.]+])(:\d+)?$/i.test(first)) url.host = first;
+  else if (/^wss?:\/\//.test(first) && URL.canParse(first)) url.href = first;
   const safe = url.protocol === used.protocol || url.protocol === "wss:";
   return safe && url.href !== used.href ? url : undefined;
 }
@@ -198,7 +247,7 @@ const NUMBERS: Record<string, NumberOption> = {
 
 /** What options stand for that are not given as numbers: the place in the list. */
 const CHOICES: Record<string, readonly unknown[]> = {
-  version: ["auto", 0, 0, 3, 4, 5],
+  version: ["auto", , , 3, 4, 5],
   clean: [false, true],
   overflow: ["reject", "drop-oldest", "drop-qos0"],
   brokerSession: ["refuse", "accept", "restart"],
@@ -207,61 +256,100 @@ const CHOICES: Record<string, readonly unknown[]> = {
 };
 
 const SMALLEST: Record<string, number> = { receiveMaximum: 1, maximumPacketSize: 1 };
-const LARGEST: Record<string, number> = { keepalive: 0xffff, receiveMaximum: 0xffff, topicAliasMaximum: 0xffff, willQos: 2 };
+const DAY = 24 * 60 * 60; // s
+const TIMER = 0x7fffffff; // ms that a timer takes
+const LARGEST: Record<string, number> = {
+  keepalive: 0xffff, receiveMaximum: 0xffff, topicAliasMaximum: 0xffff, willQos: 2, connectTimeout: TIMER, ackTimeout: TIMER,
+};
+/** Options that are properties of CONNECT, too. */
+const IN_BOTH = ["sessionExpiryInterval", "receiveMaximum", "maximumPacketSize", "topicAliasMaximum"];
 
 function readNumbers(values: object): Settings["numbers"] {
   const numbers: Settings["numbers"] = [];
   for (const [name, value] of Object.entries(values) as [string, unknown][]) {
-    const option = NUMBERS[name];
-    if (option === undefined || value === undefined || value === null) continue;
+    if (!Object.hasOwn(NUMBERS, name) || value === undefined || value === null) continue;
+    const option = NUMBERS[name]!;
     const choices = CHOICES[name];
     const number = choices ? choices.indexOf(value) : checkInteger(name, value, SMALLEST[name] ?? 0, LARGEST[name] ?? 0xffffffff);
-    if (number < 0) throw new TypeError(`${name} must be one of ${choices!.join()}`);
+    if (number < 0) throw new TypeError(`${name} must be one of ${choices!.filter((one) => one !== undefined).join()}`);
     numbers.push([name, option, number]);
   }
   return numbers;
 }
 
-/** @throws TypeError, RangeError; MqttError `UNSUPPORTED` for what this version cannot do */
+function checkStore({ store, worker }: ConnectOptions): void {
+  if (store === undefined) return;
+  if (typeof (store as Store | null)?.open !== "function") throw new TypeError("store must be one, such as indexedDBStore(name)");
+  if (worker && !store.description) throw new TypeError("a Worker can have a store of indexedDBStore() alone");
+}
+
+function checkWorker({ worker, WebSocket }: ConnectOptions): void {
+  if (!worker) return;
+  const { shared, postMessage } = worker as { shared?: unknown; postMessage?: unknown };
+  const isUrl = (value: unknown) => typeof value === "string" || value instanceof URL;
+  if (worker !== true && !isUrl(worker) && !isUrl(shared) && typeof postMessage !== "function") {
+    throw new TypeError('worker must be a boolean, "dedicated", a Worker, a URL or { shared: URL }');
+  }
+  if (WebSocket) throw new TypeError("a WebSocket cannot be given to a Worker");
+}
+
+/** @throws TypeError, RangeError */
 export function readOptions(url: ServerUrl, options: ConnectOptions): Settings {
-  const { worker, store } = options as { worker?: unknown; store?: unknown };
-  if (worker || store) throw new MqttError("UNSUPPORTED", "open", { detail: "the options worker and store" });
-  const urls = typeof url === "function" ? [url] : [url].flat().map(readUrl).map((one) => () => one);
+  checkStore(options);
+  checkWorker(options);
+  const addresses = typeof url === "function" ? undefined : [url].flat().map((one) => readUrl(one).href);
+  const urls = addresses?.map((one) => () => one) ?? [url as UrlFunction];
   if (urls.length === 0) throw new TypeError("at least one URL is needed");
   const { clientId = randomName(), connectTimeout = 10_000, reconnect = {}, queue, protocols = "mqtt", authentication, will, redirect = "error" } = options;
 
   const bytes: [BytesOption, Uint8Array][] = [];
   const add = (option: BytesOption, name: string, value: unknown) => {
-    if (value !== undefined) bytes.push([option, toBytes(name, value).slice()]);
+    if (value !== undefined) bytes.push([option, toField(name, value).slice()]);
   };
   // Some properties of CONNECT are options too.
   const properties = Object.entries(options.properties ?? {});
-  const isOption = ([name]: [string, unknown]) => name in NUMBERS;
+  const isOption = ([name]: [string, unknown]) => IN_BOTH.includes(name);
   const further: ConnectProperties = Object.fromEntries(properties.filter((entry) => !isOption(entry)));
   if (further.authenticationMethod ?? further.authenticationData) throw new TypeError("authentication is an option of its own");
-  checkText("clientId", clientId);
-  checkText("authentication.method", authentication?.method);
-  checkText("credentials.username", (options.credentials as Credentials | undefined)?.username);
+  for (const [name, value] of Object.entries({ clientId, "authentication.method": authentication?.method, "will.topic": will?.topic })) {
+    if (value !== undefined && typeof value !== "string") throw new TypeError(`${name} must be a string`);
+  }
+  if (typeof options.credentials !== "function") {
+    const { username = "", password = "" } = options.credentials ?? {};
+    if (typeof username !== "string") throw new TypeError("credentials.username must be a string");
+    toField("credentials.username", username);
+    toField("credentials.password", password);
+  }
+  if (options.log !== undefined && typeof options.log !== "function") throw new TypeError("log must be a function");
+  checkSignal(options.signal);
   add(BytesOption.clientId, "clientId", clientId);
   add(BytesOption.connectProperties, "", encodeProperties(further));
   add(BytesOption.authenticationMethod, "authentication.method", authentication?.method);
   add(BytesOption.authenticationData, "authentication.data", authentication?.data);
   if (will) {
     const { topic, payload = "", delayInterval: willDelayInterval, expiry: messageExpiryInterval } = will;
-    if (/^$|[+#\0]/.test(topic)) throw new TypeError("will.topic is no valid topic name"); // 5.0 §4.7
+    if (topic === undefined || /^$|[+#\0]/.test(topic)) throw new TypeError("will.topic is no valid topic name"); // 5.0 §4.7
     add(BytesOption.willTopic, "will.topic", topic);
     add(BytesOption.willPayload, "will.payload", payload);
     add(BytesOption.willProperties, "", encodeProperties({ willDelayInterval, messageExpiryInterval, ...will.properties } as WillProperties));
   }
+  const asProperties: Partial<ConnectOptions> = Object.fromEntries(properties.filter(isOption));
+  const kept = options.store && {
+    clean: options.clean ?? false,
+    sessionExpiryInterval: options.sessionExpiryInterval ?? asProperties.sessionExpiryInterval ?? DAY,
+  };
   const numbers = readNumbers({
-    ...Object.fromEntries(properties.filter(isOption)), ...options, ...queue, willQos: will?.qos, willRetain: will?.retain,
+    ...asProperties, ...options, ...kept, ...queue, willQos: will?.qos, willRetain: will?.retain,
   });
   numbers.push(["", NumberOption.pingEarly, inPage() ? 1 : 0]);
 
-  const pauses = { min: 250, max: 30_000, factor: 2, initial: false, ...(reconnect as Reconnect) };
+  const { min = 250, max = 30_000, factor = 2, initial = false } = reconnect as Reconnect;
+  const pauses = { min, max, factor, initial };
   checkInteger("reconnect.max", pauses.max, checkInteger("reconnect.min", pauses.min, 0, 2 ** 31), 2 ** 31);
   const redirects = ["error", "follow"].indexOf(redirect);
   if (redirects < 0) throw new TypeError("redirect must be one of error,follow");
   if (!(pauses.factor >= 1)) throw new RangeError("reconnect.factor must be at least 1");
-  return { urls, clientId, protocols: [protocols].flat(), reconnect: reconnect ? pauses : undefined, redirect: redirects > 0, connectTimeout, numbers, bytes };
+  const named = options.clientId !== undefined;
+  const durable = options.store !== undefined;
+  return { urls, addresses, clientId, named, durable, protocols: [protocols].flat(), reconnect: reconnect ? pauses : undefined, redirect: redirects > 0, connectTimeout, numbers, bytes };
 }

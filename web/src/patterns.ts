@@ -10,6 +10,13 @@ interface Name {
 export interface Pattern {
   filter: string;
   names: readonly Name[];
+  /** In a Worker: the number that the page knows it by. */
+  number?: number;
+}
+
+/** A pattern of which messages must know: undefined for one without names. */
+export function namesOf(pattern: Pattern): Pattern | undefined {
+  return pattern.names.length > 0 || pattern.number !== undefined ? pattern : undefined;
 }
 
 /**

@@ -25,3 +25,12 @@ export function onWake(wake: () => void): () => void {
   each("addEventListener");
   return () => each("removeEventListener");
 }
+
+/** Calls `leave` when the page goes for good; one that the browser keeps may come back. */
+export function onLeave(leave: () => void): () => void {
+  const listen = ({ persisted }: PageTransitionEvent) => {
+    if (!persisted) leave();
+  };
+  globalThis.addEventListener?.("pagehide", listen);
+  return () => globalThis.removeEventListener?.("pagehide", listen);
+}

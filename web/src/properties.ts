@@ -24,9 +24,11 @@ export function checkText(name: string, value: unknown): void {
  */
 export function toBytes(name: string, value: unknown): Uint8Array<ArrayBuffer> {
   if (typeof value === "string") return encodeText(value);
+  if (value instanceof Uint8Array && value.length > 0) return value as Uint8Array<ArrayBuffer>;
   // That of a detached buffer throws a TypeError.
   if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer as ArrayBuffer, value.byteOffset, value.byteLength);
-  if (/^\[object (Shared)?ArrayBuffer]$/.test(String(value))) return new Uint8Array(value as ArrayBuffer);
+  const { byteLength } = (value ?? {}) as ArrayBuffer;
+  if (/ArrayBuffer]$/.test(Object.prototype.toString.call(value)) && byteLength >= 0) return new Uint8Array(value as ArrayBuffer);
   throw new TypeError(`${name} must be a string or binary`);
 }
 
@@ -60,6 +62,7 @@ export function encodeProperties(properties: Properties | undefined, except?: st
     for (const value of (form === Form.pair || form === Form.variable ? [values].flat() : [values]) as unknown[]) {
       bytes.push(identifier);
       if (form === Form.pair) {
+        if (!Array.isArray(value) || value.length !== 2) throw new TypeError(`${name} is a list of [name, value] pairs`);
         const [key, one] = value as [string, string];
         data(name, key, form);
         data(name, one, form);
@@ -80,9 +83,9 @@ export function encodeProperties(properties: Properties | undefined, except?: st
 }
 
 /** Properties from bytes that the core has checked. */
-export function parseProperties(bytes: Uint8Array, from = 0, length = bytes.length): Properties {
+export function parseProperties(bytes: Uint8Array): Properties {
   const properties: Record<string, unknown> = {};
-  let at = from;
+  let at = 0;
   const number = (size: number) => {
     let value = 0;
     while (size-- > 0) value = value * 256 + bytes[at++]!;
@@ -101,7 +104,7 @@ export function parseProperties(bytes: Uint8Array, from = 0, length = bytes.leng
     }
   };
   const text = () => decodeText(data());
-  while (at < from + length) {
+  while (at < bytes.length) {
     const identifier = bytes[at++];
     const [, name, form] = PROPERTIES.find((row) => row[0] === identifier)!;
     const value = form < Form.variable ? number(1 << form) : [variable, text, data, () => [text(), text()]][form - Form.variable]!();

@@ -19,6 +19,10 @@ export class Queue<Value> {
     this.#tell();
   }
 
+  get ended(): boolean {
+    return this.#ended !== undefined;
+  }
+
   #tell(): void {
     this.#more = undefined;
     this.#wake();

@@ -4,9 +4,10 @@ import { decodeText } from "./engine/memory.js";
 import { MqttError } from "./errors.js";
 import type { Message } from "./message.js";
 import { randomName } from "./options.js";
-import { NO_BYTES } from "./properties.js";
+import { checkInteger, NO_BYTES } from "./properties.js";
 import { Queue } from "./queue.js";
-import { onAbort } from "./signal.js";
+import { checkSignal, onAbort } from "./signal.js";
+import type { Subscription } from "./subscription.js";
 
 /** Options of `request()` and `requestMany()`. */
 export interface RequestOptions extends PublishOptions {
@@ -20,9 +21,16 @@ export class Requests {
   #asked = 0;
   #topic = "";
   #subscribed: Promise<unknown> | undefined;
+  #subscription: Subscription | undefined;
 
   constructor(client: Client) {
     this.#client = client;
+  }
+
+  /** @throws TypeError, RangeError for a mistake in the options */
+  check({ timeout = 0, signal }: RequestOptions): void {
+    if (timeout !== Infinity) checkInteger("timeout", timeout, 0, 0x7fffffff);
+    checkSignal(signal);
   }
 
   async one(topic: string, payload: unknown, options: RequestOptions): Promise<Message> {
@@ -39,6 +47,7 @@ export class Requests {
     const wait = () => {
       clearTimeout(timer);
       // Silence after the last answer is no failure.
+      if (timeout === Infinity || answers.ended) return;
       timer = setTimeout(() => answers.end(some ? undefined : new MqttError("TIMEOUT", "publish", { detail: `"${topic}"` })), timeout);
     };
     const failed = (error: Error) => answers.end(error);
@@ -47,6 +56,7 @@ export class Requests {
       if (this.#client.server && this.#client.server.version < 5) {
         throw new MqttError("UNSUPPORTED", "publish", { detail: "Response Topic is of MQTT 5.0" });
       }
+      if (options.signal?.aborted) return yield* answers.loop(); // throws
       wait();
       this.#answers.set(key, answers);
       this.#subscribe().catch(failed);
@@ -69,11 +79,13 @@ export class Requests {
   /** To the answers; SUBSCRIBE leaves before the question. */
   #subscribe(): Promise<unknown> {
     this.#topic ||= `${this.#client.server?.responseInformation ?? "tarta/answers"}/${randomName()}`;
+    if (this.#subscription?.ended) this.#subscribed = undefined; // as the server did not restore it
     this.#subscribed ??= this.#client
       .subscribe(this.#topic, { qos: 1, params: false }, (message) => {
         message.detach(); // it may wait for its loop
         this.#answers.get(decodeText(message.properties.correlationData ?? NO_BYTES))?.push(message);
       })
+      .then((subscription) => (this.#subscription = subscription))
       .catch((error: unknown) => {
         this.#subscribed = undefined;
         throw error;

@@ -1,10 +1,11 @@
-import type { SubscribeProperties } from "./generated/properties.js";
+/// <reference lib="esnext.disposable" preserve="true" />
+import type { SubackProperties, SubscribeProperties } from "./generated/properties.js";
 import type { Message, QoS } from "./message.js";
 import { parsePattern, type Pattern } from "./patterns.js";
 import { checkInteger, encodeProperties } from "./properties.js";
 import { Queue, type Overflow } from "./queue.js";
-import { onAbort } from "./signal.js";
-import type { Consumer, Subscriptions } from "./subscriptions.js";
+import { checkSignal, onAbort } from "./signal.js";
+import type { Consumer } from "./subscriptions.js";
 
 /** What a handler returns is not waited for; that a promise of it rejects is told as an `error` event. */
 export type Handler<Value = Message> = (value: Value) => unknown;
@@ -59,7 +60,11 @@ export function readWishes(
 ): Wish[] {
   const list = Array.isArray(filters) ? filters : [filters];
   if (list.length === 0) throw new TypeError("at least one filter is needed");
-  if (options.ack === "manual" && options.overflow !== undefined) {
+  const { ack = "auto", overflow = "drop-oldest" } = options;
+  if (!["auto", "manual"].includes(ack)) throw new TypeError("ack must be one of auto,manual");
+  if (!["drop-oldest", "drop-newest"].includes(overflow)) throw new TypeError("overflow must be one of drop-oldest,drop-newest");
+  checkSignal(options.signal);
+  if (ack === "manual" && options.overflow !== undefined) {
     // Acknowledgements leave in order (5.0 §4.6): one for a dropped message would acknowledge what came before it.
     throw new RangeError("manual acknowledgement and a dropping overflow rule exclude each other");
   }
@@ -76,19 +81,30 @@ export function readWishes(
   });
 }
 
+/** What has subscriptions. */
+export interface SubscriptionOwner {
+  /** Counts messages that were dropped. */
+  dropped: number;
+  unsubscribe(subscription: Subscription, signal?: AbortSignal): Promise<void>;
+}
+
 /** One call of `subscribe()`, `batch()` or `route()`. Without a handler, its messages wait for `for await`. */
 export class Subscription implements AsyncIterable<Message> {
   /** The filters, as they were asked for. */
   readonly filters: readonly string[];
   /** A reason code for each filter: the granted QoS, or 0x80 and above for a refusal. */
   granted: readonly number[] = [];
+  /** What the server has said beside the codes; of several filters, what it said first. */
+  properties: SubackProperties = {};
 
   /** @internal */ readonly manual: boolean;
   /** @internal The number of the last message that was handed out: it comes once, however many of the filters match. */
   last = -1;
   /** @internal */ readonly consumers: Consumer[] = [];
   /** @internal */ ended = false;
-  readonly #owner: Subscriptions;
+  /** Is told what it ends with, where the server has ended it. @internal */
+  onrefused: ((error: Error) => void) | undefined;
+  readonly #owner: SubscriptionOwner;
   readonly #handler: Handler | undefined;
   readonly #buffer: number;
   readonly #overflow: Overflow;
@@ -98,7 +114,7 @@ export class Subscription implements AsyncIterable<Message> {
   #release: (() => void) | undefined;
 
   /** @internal */
-  constructor(owner: Subscriptions, filters: readonly string[], options: SubscribeOptions, handler: Handler | undefined) {
+  constructor(owner: SubscriptionOwner, filters: readonly string[], options: SubscribeOptions, handler: Handler | undefined) {
     const { ack, buffer = 1000, overflow = "drop-oldest" } = options;
     this.#owner = owner;
     this.filters = filters;
@@ -143,12 +159,12 @@ export class Subscription implements AsyncIterable<Message> {
 
   /**
    * Ends the delivery at once, and the subscription at the server with the last user of its filter. Resolves when the
-   * server has answered.
+   * server has answered; with `signal` the server is not asked any more, or its answer not waited for.
    *
-   * @throws MqttError `UNSUBSCRIBE_REFUSED`, or what ends the client
+   * @throws MqttError `UNSUBSCRIBE_REFUSED`, `CANCELLED`, or what ends the client
    */
-  unsubscribe(): Promise<void> {
-    return (this.#ending ??= this.#owner.unsubscribe(this));
+  unsubscribe({ signal }: { signal?: AbortSignal } = {}): Promise<void> {
+    return (this.#ending ??= this.#owner.unsubscribe(this, signal));
   }
 
   /** A loop over the messages. It ends with the subscription or the client, and throws what the client failed with. */

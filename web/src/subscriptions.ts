@@ -1,18 +1,23 @@
 // Who gets which message: the filters that the core matches, and the subscriptions that use them.
 import { MessageFlag } from "./engine/abi.js";
-import { join, type Engine } from "./engine/engine.js";
-import type { Deliveries, Topic } from "./engine/records.js";
+import type { Engine } from "./engine/engine.js";
+import type { Deliveries, Restoring, Topic } from "./engine/records.js";
+import { join } from "./engine/walk.js";
 import { coreError, MqttError } from "./errors.js";
-import { Message, type Holding } from "./message.js";
+import type { SubackProperties } from "./generated/properties.js";
+import { Handlers, Held } from "./handlers.js";
+import { Message, restOf } from "./message.js";
+import { NO_LOCAL } from "./names.js";
 import type { Operations } from "./operations.js";
-import type { Pattern } from "./patterns.js";
+import { namesOf, type Pattern } from "./patterns.js";
 import { encodeProperties, NO_BYTES, parseProperties, toBytes } from "./properties.js";
-import { Subscription, type Handler, type SubscribeOptions, type Wish } from "./subscription.js";
+import { Subscription, type Handler, type SubscribeOptions, type SubscriptionOwner, type Wish } from "./subscription.js";
 
 // Bits of the options byte of SUBSCRIBE (5.0 §3.8.3.1).
 const QOS = 3;
-const NO_LOCAL = 4;
 const RETAIN_AS_PUBLISHED = 8;
+
+const OF_ONE_FILTER = /NOT_SUPPORTED|TOO_LARGE/; // error codes
 
 /** A filter that the core matches, for all that use it. */
 export interface Filter {
@@ -26,13 +31,15 @@ export interface Filter {
   generation: number;
   /** SUBSCRIBE and UNSUBSCRIBE packets under way. */
   asking: number;
+  /** Whether the server has granted it, and not been asked to forget it. */
+  held: boolean;
 }
 
 /** One filter of one subscription. */
 export interface Consumer {
   readonly filter: Filter;
   readonly subscription: Subscription;
-  readonly pattern: Pattern;
+  readonly pattern: Pattern | undefined;
   /** Unlike a route. */
   readonly subscribes: boolean;
   generation: number;
@@ -40,81 +47,77 @@ export interface Consumer {
 
 const subscribes = (consumer: Consumer) => consumer.subscribes;
 
-export class Subscriptions implements Deliveries<Filter> {
-  /** Messages that have arrived, and that were dropped as their loop was too slow. */
-  received = 0;
-  dropped = 0;
+export class Subscriptions extends Handlers implements Deliveries<Filter>, Restoring, SubscriptionOwner {
   /** Gets every message, whatever it matches. */
   onmessage: ((message: Message) => void) | undefined;
   engine!: Engine<Filter>;
+  /** Acknowledges the messages up to a serial, which have been handed out. */
+  acknowledge = (through: number): void => this.engine.delivered(through);
 
   readonly #operations: Operations;
-  readonly #report: (error: unknown) => void;
   readonly #filters = new Map<string, Filter>();
   readonly #byNumber: (Filter | undefined)[] = [];
   readonly #free: number[] = [];
   readonly #retired: number[] = []; // free after the walk: a record that is still to be walked may name them
-  #atChunkEnd: (() => unknown)[] = [];
 
   constructor(operations: Operations, report: (error: unknown) => void) {
+    super(report);
     this.#operations = operations;
-    this.#report = report;
+  }
+
+  protected get halted(): boolean {
+    return this.engine.halted;
   }
 
   // ---- messages ----
 
-  matched(topic: Topic<Filter>, filters: Uint32Array): void {
-    topic.matches = Array.from(filters, (number) => this.#byNumber[number]).filter((filter) => filter !== undefined);
+  matched(topic: Topic<Filter>, words: Uint32Array, from: number, end: number): void {
+    const matches: Filter[] = [];
+    for (let at = from; at < end; at++) {
+      const filter = this.#byNumber[words[at]!];
+      if (filter) matches.push(filter);
+    }
+    topic.matches = matches;
   }
 
   message(
-    topic: Topic<Filter>, flags: number, bytes: Uint8Array<ArrayBuffer>, at: number, length: number,
+    topic: Topic<Filter>, flags: number, buffer: ArrayBuffer, at: number, length: number,
     propertiesAt: number, propertiesLength: number, serial: number,
   ): void {
     const number = ++this.received;
     let held: Held | undefined;
     let { matches } = topic;
-    if (flags & MessageFlag.identified) matches = identify(matches, bytes, propertiesAt, propertiesLength);
+    if (flags & MessageFlag.identified) matches = identify(matches, new Uint8Array(buffer, propertiesAt, propertiesLength));
     for (const filter of matches) {
       for (const consumer of filter.consumers) {
         const { subscription, pattern } = consumer;
-        if (subscription.ended || subscription.last === number || this.engine.halted) continue;
+        if (subscription.ended || subscription.last === number || this.halted) continue;
         if (flags & MessageFlag.retain && isServed(consumer)) continue;
         subscription.last = number;
         let holding: Held | undefined;
         if (subscription.manual && flags & MessageFlag.acknowledged) {
-          holding = held ??= new Held(this.engine, serial);
+          holding = held ??= this.#hold(serial);
           held.waiting++;
         }
-        this.#call(
-          subscription.deliver,
-          new Message(topic.name, flags, bytes, at, length, propertiesAt, propertiesLength, pattern, holding),
-        );
+        const rest = restOf(propertiesAt, propertiesLength, pattern, holding);
+        this.call(subscription.deliver, new Message(topic.name, flags, buffer, at, length, rest));
       }
     }
     held?.answer(0);
-    if (this.onmessage && !this.engine.halted) {
-      this.onmessage(new Message(topic.name, flags, bytes, at, length, propertiesAt, propertiesLength));
+    if (this.onmessage && !this.halted) {
+      this.onmessage(new Message(topic.name, flags, buffer, at, length, restOf(propertiesAt, propertiesLength)));
     }
   }
 
-  /** A handler may throw, or return a promise that rejects: neither stops what comes after it. */
-  #call<Value>(handler: (value: Value) => unknown, value: Value): void {
-    try {
-      const result = handler(value);
-      if (result instanceof Promise) result.catch(this.#report);
-    } catch (error) {
-      this.#report(error);
-    }
+  /** Has a message wait for its handlers' acknowledgement. */
+  #hold(serial: number): Held {
+    this.engine.command("hold", serial);
+    return new Held((reason) => this.engine.acknowledge(serial, reason));
   }
 
-  /** Has `task` run when all messages of the chunk were handed out, before they are acknowledged. */
-  atChunkEnd(task: () => unknown): void {
-    this.#atChunkEnd.push(task);
-  }
-
-  chunkEnd(): void {
-    if (this.#atChunkEnd.length > 0) for (const task of this.#atChunkEnd.splice(0)) this.#call(task, undefined);
+  chunkEnd(through: number | undefined): void {
+    this.runTasks();
+    if (through !== undefined) this.acknowledge(through);
   }
 
   // ---- subscribing ----
@@ -135,22 +138,29 @@ export class Subscriptions implements Deliveries<Filter> {
   }
 
   async #open(subscription: Subscription, properties: Uint8Array, signal: AbortSignal | undefined): Promise<Subscription> {
-    const { consumers } = subscription;
-    for (const consumer of consumers) consumer.generation = ++consumer.filter.generation;
+    const consumers = [...subscription.consumers];
+    for (const consumer of consumers) {
+      const { filter } = consumer;
+      // Those whose SUBSCRIBE packets are under way together are served together: who tells their answers apart?
+      consumer.generation = filter.asking > 0 ? filter.generation : ++filter.generation;
+    }
     try {
-      const { codes, reasonString } = await this.#ask("subscribe", consumers.map(({ filter }) => filter), properties, signal);
+      const { codes, properties: told } = await this.#ask("subscribe", consumers.map(({ filter }) => filter), properties, signal);
       const refused = consumers.filter((_, index) => codes[index]! >= 0x80);
       if (refused.length === consumers.length) {
-        throw new MqttError("SUBSCRIBE_REFUSED", "subscribe", { reasonCode: codes[0], reasonString });
+        throw new MqttError("SUBSCRIBE_REFUSED", "subscribe", { reasonCode: codes[0], reasonString: told.reasonString });
       }
-      this.#leave(refused);
+      for (const consumer of consumers) consumer.filter.held ||= !refused.includes(consumer);
+      this.#giveUp(refused);
       subscription.granted = codes;
+      subscription.properties = told;
       subscription.endWith(signal);
       return subscription;
     } catch (error) {
       // A SUBSCRIBE that was cancelled may have reached the server.
       if ((error as MqttError).code === "CANCELLED") this.unsubscribe(subscription).catch(() => {});
-      this.#leave(consumers);
+      this.#giveUp(consumers);
+      subscription.discard();
       throw error;
     }
   }
@@ -167,7 +177,7 @@ export class Subscriptions implements Deliveries<Filter> {
       for (const wish of wishes) {
         const filter = this.#define(wish, subscribing);
         const { generation } = filter;
-        const consumer = { filter, subscription, pattern: wish.pattern, subscribes: subscribing, generation };
+        const consumer = { filter, subscription, pattern: namesOf(wish.pattern), subscribes: subscribing, generation };
         filter.consumers = [...filter.consumers, consumer];
         consumers.push(consumer);
       }
@@ -188,22 +198,32 @@ export class Subscriptions implements Deliveries<Filter> {
     const error = this.engine.command("define_filter", number, this.engine.put(toBytes("a filter", name)), byte);
     if (error > 0) throw coreError(error, "subscribe", `"${name}"`);
     if (!known && number < this.#byNumber.length) this.#free.pop();
-    const filter = known ?? { number, name, options: byte, consumers: [], generation: 0, asking: 0 };
+    const filter = known ?? { number, name, options: byte, consumers: [], generation: 0, asking: 0, held: false };
     filter.options = byte;
     this.#filters.set(name, filter);
     return (this.#byNumber[number] = filter);
   }
 
-  async unsubscribe(subscription: Subscription): Promise<void> {
+  /** What a client before this one has subscribed to. The server holds it, until somebody subscribes here and unsubscribes. */
+  restore(number: number, name: string, options: number): void {
+    const filter = { number, name, options, consumers: [], generation: 0, asking: 0, held: true };
+    this.#filters.set(name, filter);
+    while (this.#byNumber.length < number) this.#free.push(this.#byNumber.push(undefined) - 1);
+    if (number < this.#byNumber.length) this.#free.splice(this.#free.indexOf(number), 1);
+    this.#byNumber[number] = filter;
+  }
+
+  async unsubscribe(subscription: Subscription, signal?: AbortSignal): Promise<void> {
     subscription.finish();
     const { consumers } = subscription;
     const used = new Set(consumers.filter(subscribes).map(({ filter }) => filter));
     for (const filter of used) filter.asking++; // so that they stay until the server is told
     this.#leave(consumers);
     const left = [...used].filter((filter) => !filter.consumers.some(subscribes));
-    const asked = left.length > 0 ? this.#ask("unsubscribe", left, NO_BYTES) : undefined;
+    for (const filter of left) filter.held = false;
+    const asked = left.length > 0 ? this.#ask("unsubscribe", left, NO_BYTES, signal) : undefined;
     this.#settle(used);
-    const { codes, reasonString } = (await asked) ?? { codes: [] };
+    const { codes, properties: { reasonString } } = (await asked) ?? { codes: [], properties: {} };
     const reasonCode = codes.find((code) => code >= 0x80);
     if (reasonCode) throw new MqttError("UNSUBSCRIBE_REFUSED", "unsubscribe", { reasonCode, reasonString });
   }
@@ -217,19 +237,23 @@ export class Subscriptions implements Deliveries<Filter> {
     for (const filter of filters) filter.asking++;
     try {
       const answers = (command === "subscribe" ? numbers.map((number) => [number]) : [numbers]).map((packet) => {
-        this.engine.put(join([new Uint8Array(Uint32Array.from(packet).buffer), properties]));
+        this.engine.put(new Uint8Array(join([new Uint8Array(Uint32Array.from(packet).buffer), properties])));
         const error = this.engine.command(command, this.#operations.next(), packet.length, properties.length);
         return error > 0 ? Promise.reject(coreError(error, command)) : this.#operations.wait(command, signal);
       });
-      let reasonString: string | undefined;
+      let told: SubackProperties = {};
       let failed: PromiseRejectedResult | undefined;
       const codes = (await Promise.allSettled(answers)).flatMap((answer) => {
-        if (answer.status === "rejected") return (failed = answer), 0x80;
-        reasonString ??= answer.value.properties.reasonString;
+        if (answer.status === "rejected") {
+          // What concerns one filter alone counts as its refusal; what else may happen is the end of all.
+          if (!OF_ONE_FILTER.test((answer.reason as MqttError).code) || !failed) failed = answer;
+          return 0x80;
+        }
+        told = { ...answer.value.properties, ...told };
         return answer.value.codes ?? [];
       });
-      if (failed && codes.every((code) => code >= 0x80)) throw failed.reason;
-      return { codes, reasonString };
+      if (failed && (codes.every((code) => code >= 0x80) || !OF_ONE_FILTER.test((failed.reason as MqttError).code))) throw failed.reason;
+      return { codes, properties: told };
     } finally {
       this.#settle(filters);
     }
@@ -242,17 +266,31 @@ export class Subscriptions implements Deliveries<Filter> {
     }
   }
 
+  /** As #leave(), for those that were refused. The server may still hold a filter for one who has left meanwhile. */
+  #giveUp(consumers: readonly Consumer[]): void {
+    const filters = consumers.map(({ filter }) => filter);
+    const left = filters.filter(({ held, consumers: all }) => held && !all.some((one) => one.subscribes && !consumers.includes(one)));
+    for (const filter of left) filter.held = false;
+    if (left.length > 0 && !this.engine.halted) this.#ask("unsubscribe", left, NO_BYTES).catch(() => {});
+    this.#leave(consumers);
+  }
+
   #leave(consumers: readonly Consumer[]): void {
-    for (const consumer of consumers) {
-      const { filter } = consumer;
+    for (const consumer of [...consumers]) {
+      const { filter, subscription } = consumer;
       filter.consumers = filter.consumers.filter((other) => other !== consumer);
+      // Retained messages that were sent for this one alone are not for those that are left, nor are others kept from them.
+      filter.generation = Math.max(0, ...filter.consumers.map(({ generation }) => generation));
+      subscription.consumers.splice(subscription.consumers.indexOf(consumer) >>> 0, 1);
       this.#tidy(filter);
     }
   }
 
   /** Forgets a filter that nobody uses any more. */
-  #tidy({ name, number, consumers, asking }: Filter): void {
-    if (consumers.length > 0 || asking > 0 || !this.#filters.delete(name)) return;
+  #tidy(filter: Filter): void {
+    const { name, number, consumers, asking } = filter;
+    if (consumers.length > 0 || asking > 0 || this.#filters.get(name) !== filter) return;
+    this.#filters.delete(name);
     this.engine.command("forget_filter", number);
     this.#byNumber[number] = undefined;
     this.#retired.push(number);
@@ -273,12 +311,17 @@ export class Subscriptions implements Deliveries<Filter> {
   }
 
   refused(number: number, reasonCode: number): void {
-    const { name, consumers } = this.#byNumber[number]!;
+    const filter = this.#byNumber[number];
+    if (!filter) return; // given up meanwhile
+    const { name, consumers } = filter;
     const error = new MqttError("SUBSCRIBE_REFUSED", "subscribe", { reasonCode, detail: `"${name}"` });
     const gone = consumers.filter(subscribes);
-    for (const { subscription } of gone) subscription.finish(error);
+    for (const { subscription } of gone) {
+      subscription.finish(error);
+      subscription.onrefused?.(error);
+    }
     this.#leave(gone);
-    this.#report(error);
+    this.report(error);
   }
 
   /** The client is closed: all loops end. */
@@ -297,8 +340,8 @@ export class Subscriptions implements Deliveries<Filter> {
  * Of the filters that a message matches, those that its Subscription Identifiers name (5.0 §3.3.4): a server may send one
  * copy for each subscription that overlaps. Routes hear every copy.
  */
-function identify(matches: readonly Filter[], bytes: Uint8Array, at: number, length: number): readonly Filter[] {
-  const identifiers = [parseProperties(bytes, at, length).subscriptionIdentifier].flat();
+function identify(matches: readonly Filter[], properties: Uint8Array): readonly Filter[] {
+  const identifiers = [parseProperties(properties).subscriptionIdentifier].flat();
   const isNamed = ({ number, consumers }: Filter) => identifiers.includes(number + 1) && consumers.some(subscribes);
   // Identifiers that are not ours come from a session that another program has begun.
   return matches.some(isNamed) ? matches.filter((filter) => isNamed(filter) || !filter.consumers.some(subscribes)) : matches;
@@ -309,23 +352,4 @@ function isServed({ filter, subscribes, generation }: Consumer): boolean {
   if (!subscribes || generation === filter.generation) return false;
   // Until the last SUBSCRIBE is answered they may still be those of the one before it.
   return filter.asking === 0 && (filter.options & RETAIN_AS_PUBLISHED) === 0;
-}
-
-/** A message that is acknowledged by hand: when all who hold it have answered, and it was handed to all of them. */
-class Held implements Holding {
-  waiting = 1;
-  readonly #engine: Engine<Filter>;
-  readonly #serial: number;
-  #reason = 0;
-
-  constructor(engine: Engine<Filter>, serial: number) {
-    this.#engine = engine;
-    this.#serial = serial;
-    engine.command("hold", serial);
-  }
-
-  answer(reasonCode: number): void {
-    this.#reason = Math.max(this.#reason, reasonCode);
-    if (--this.waiting === 0) this.#engine.acknowledge(this.#serial, this.#reason);
-  }
 }

@@ -21,6 +21,7 @@ export interface CoreExports {
   transport_closed(session: number, monotonic: number, wall: number): number;
   sent(session: number): void;
   tick(session: number, monotonic: number, wall: number): number;
+  reconnect_delay(session: number, min: number, max: number, factor: number, stable: number): number;
 
   define_topic(session: number, topic: number, length: number): number;
   define_filter(session: number, filter: number, length: number, options: number): number;
@@ -37,6 +38,10 @@ export interface CoreExports {
   hold(session: number, serial: number): void;
   acknowledge(session: number, serial: number, reason: number): void;
 
+  restore(session: number, kind: number, key: number, length: number, operation: number): number;
+  stored(session: number, through: number): void;
+  store_failed(session: number, serial: number): void;
+
   inspect(session: number, length: number, version: number, fromClient: number): number;
 }
 
@@ -49,6 +54,7 @@ export const enum Status {
   error = 4,
   consumed = 5,
   skip = 7,
+  blobs = 8,
   flags = 9,
   pending = 12,
   pendingBytes = 13,
@@ -87,6 +93,15 @@ export const enum ClosedFlag {
   final = 1,
   again = 2,
   wished = 4,
+}
+
+/** What a store keeps, `Kept` in core/session.hpp. */
+export const enum Kept {
+  message = 1,
+  released = 2,
+  inbound = 3,
+  subscription = 4,
+  client = 5,
 }
 
 /** No Message Expiry Interval. */

@@ -1,11 +1,11 @@
 // One session of the core, with its memory, its records and its time. What goes in and comes out is in wasm/tarta.h.
 import { MqttError } from "../errors.js";
-import { Kind } from "../generated/events.js";
-import { DEADLINE, Flag, MessageFlag, Result, Status, type CoreExports } from "./abi.js";
+import { ClosedFlag, DEADLINE, Flag, Result, Status, type CoreExports } from "./abi.js";
 import type { Core } from "./loader.js";
 import type { Memory } from "./memory.js";
-import { readRecord, type Closed, type Owner, type Topic } from "./records.js";
+import type { Owner } from "./records.js";
 import { Scheduler } from "./scheduler.js";
+import { Walker } from "./walk.js";
 
 const SLICE = 65_536; // what enters wasm at a time, and the most that leaves as one WebSocket message
 const HEAD = 512; // what enters wasm of a PUBLISH that fills a WebSocket message
@@ -13,12 +13,6 @@ const LONGEST_TIMER = 0x7fffffff; // setTimeout takes 31 bits
 
 /** Where output goes, one WebSocket message at a time. The bytes are a view of wasm memory, good during the call. */
 export type Send = (bytes: Uint8Array<ArrayBuffer>) => void;
-
-/** A message whose payload comes with later WebSocket messages. The pieces stay outside wasm memory, which cannot shrink. */
-interface Gathering {
-  pieces: Uint8Array[];
-  deliver(bytes: Uint8Array<ArrayBuffer>): void;
-}
 
 /** The commands that take and give plain numbers. */
 type Command =
@@ -29,21 +23,13 @@ type Arguments<Name extends Command> = Parameters<CoreExports[Name]> extends [nu
 
 export class Engine<Match> {
   readonly memory: Memory;
-  /** Set by close(), in a handler too: from then on no message is told or acknowledged. */
-  halted = false;
   readonly #exports: CoreExports;
   readonly #session: number;
   readonly #owner: Owner<Match>;
   readonly #scheduler: Scheduler;
-  readonly #topics: Topic<Match>[] = [];
+  readonly #walker: Walker<Match>;
 
   #output: Send | undefined;
-  #chunk = new Uint8Array(0); // the WebSocket message that is being received
-  #base = 0; // what the records' offsets count from: in the chunk, …
-  #area = 0; // … and in wasm memory
-  #gathering: Gathering | undefined;
-  #through: number | undefined; // the last message of the chunk that wants an acknowledgement
-  #over: Closed | undefined;
   #late = false; // this turn has received or acknowledged: it ends late
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerAt = Infinity;
@@ -56,6 +42,21 @@ export class Engine<Match> {
     this.#session = exports.create(random[0]!, random[1]!);
     memory.statusAt = exports.status_of(this.#session);
     this.#scheduler = new Scheduler(() => this.flush());
+    this.#walker = new Walker(memory, owner);
+  }
+
+  /** Set by close(), in a handler too: from then on no message is told or acknowledged. */
+  get halted(): boolean {
+    return this.#walker.halted;
+  }
+
+  /** The records that are walked tell of the end of the client. */
+  get ending(): boolean {
+    return ((this.#walker.over?.flags ?? 0) & ClosedFlag.final) !== 0;
+  }
+
+  halt(): void {
+    this.#walker.halted = true;
   }
 
   // ---- the transport ----
@@ -63,8 +64,7 @@ export class Engine<Match> {
   /** The transport is open: CONNECT leaves. `server` (0–15) names the URL. Returns the number of an error. */
   opened(server: number, output: Send): number {
     this.#output = output;
-    this.#over = undefined;
-    this.#gathering = undefined;
+    this.#walker.begin();
     const error = this.#exports.transport_opened(this.#session, server, performance.now(), Date.now());
     if (error === 0) this.#step(this.memory.status(Status.recordWords));
     return error;
@@ -76,20 +76,28 @@ export class Engine<Match> {
     this.#step(this.#exports.transport_closed(this.#session, performance.now(), Date.now()));
   }
 
+  /** How many ms to wait before the next attempt; `stable`: the connection that was lost had stayed up. */
+  reconnectDelay(min: number, max: number, factor: number, stable: boolean): number {
+    return this.#exports.reconnect_delay(this.#session, min, max, factor, Number(stable));
+  }
+
   /** Takes a WebSocket message; payloads of messages are views of it. */
   receive(chunk: Uint8Array<ArrayBuffer>): void {
     const { memory } = this;
+    const walker = this.#walker;
     this.#late = true;
-    this.#chunk = chunk;
+    const begin = chunk.byteOffset; // costs what a call costs
+    walker.buffer = chunk.buffer;
+    walker.end = begin + chunk.length;
     let at = this.#skip(chunk);
     let flush = at > 0;
     let size = at === 0 && onePublish(chunk) ? Math.min(HEAD, chunk.length) : SLICE;
-    while (at < chunk.length && !this.#over) {
+    while (at < chunk.length && !walker.over) {
       const left = chunk.length - at;
       size = Math.min(size, left);
-      this.#area = this.#exports.receive_area(this.#session, size);
-      this.#base = at;
-      memory.bytes.set(size === chunk.length ? chunk : chunk.subarray(at, at + size), this.#area);
+      walker.area = this.#exports.receive_area(this.#session, size);
+      walker.base = begin + at;
+      memory.bytes.set(size === chunk.length ? chunk : chunk.subarray(at, at + size), walker.area);
       let result = this.#exports.receive(this.#session, size, left);
       this.#walk(result);
       while (result & Result.more) {
@@ -100,13 +108,8 @@ export class Engine<Match> {
       at += memory.status(Status.consumed);
       size = SLICE;
     }
-    this.#owner.deliveries.chunkEnd();
-    if (this.#through !== undefined) {
-      this.#exports.delivered(this.#session, this.#through);
-      this.#through = undefined;
-      flush = true;
-    }
-    if (this.#over) this.#end();
+    walker.chunkEnd();
+    if (walker.over) this.#end();
     else if (flush) this.schedule();
     else this.#arm();
   }
@@ -116,76 +119,13 @@ export class Engine<Match> {
     const { memory } = this;
     const length = Math.min(memory.status(Status.skip), chunk.length);
     if (length === 0) return 0;
-    const gathering = this.#gathering; // none for a message that was delivered before (QoS 2, 5.0 §4.3.3)
-    gathering?.pieces.push(chunk.subarray(0, length));
     this.#exports.skipped(this.#session, length);
-    if (gathering && memory.status(Status.skip) === 0) {
-      this.#gathering = undefined;
-      gathering.deliver(join(gathering.pieces));
-    }
+    this.#walker.gather(chunk.subarray(0, length), memory.status(Status.skip) === 0);
     return length;
   }
 
-  // ---- records ----
-
-  /** Small, as it runs for every message. Handlers may do anything meanwhile, so memory is read anew at each step. */
   #walk(result: number): void {
-    const { memory } = this;
-    let at = memory.status(Status.records) >>> 2;
-    const end = at + (result & Result.words);
-    while (at < end) {
-      const head = memory.words[at]!;
-      if ((head & 0xff) === Kind.message) {
-        this.#message(at, head >>> 8);
-        at += head >>> 16;
-      } else {
-        const words = head >>> 16 || memory.words[at + 1]!;
-        this.#over ??= readRecord(memory, at, head, words, this.#area, this.#topics, this.#owner);
-        at += words;
-      }
-    }
-  }
-
-  #message(at: number, flags: number): void {
-    const { words } = this.memory;
-    const topic = this.#topics[words[at + 1]!]!;
-    const offset = words[at + 2]! | 0;
-    const length = words[at + 3]!;
-    let next = at + 4;
-    let serial = 0;
-    let propertiesLength = 0;
-    let first = offset; // properties come before the payload
-    if (flags & MessageFlag.acknowledged) {
-      serial = words[next + 1]!;
-      next += 2;
-    }
-    if (flags & MessageFlag.properties) {
-      first = words[next]! | 0;
-      propertiesLength = words[next + 1]!;
-    }
-    let bytes = this.#chunk;
-    let base = this.#base;
-    if (first < 0) {
-      // It began in the tail of the last chunk, which lies before this one in wasm memory.
-      bytes = join([this.memory.copy(this.#area + first, -first), bytes.subarray(base, base + Math.max(offset + length, 0))]);
-      base = -first;
-    }
-    if (flags & MessageFlag.gathered) {
-      const deliver = (whole: Uint8Array<ArrayBuffer>) =>
-        this.#deliver(topic, flags, whole, offset - first, length, 0, propertiesLength, serial);
-      this.#gathering = { pieces: [bytes.subarray(base + first)], deliver };
-    } else {
-      this.#deliver(topic, flags, bytes, base + offset, length, base + first, propertiesLength, serial);
-    }
-  }
-
-  #deliver(
-    topic: Topic<Match>, flags: number, bytes: Uint8Array<ArrayBuffer>, at: number, length: number,
-    propertiesAt: number, propertiesLength: number, serial: number,
-  ): void {
-    if (this.halted) return;
-    if (flags & MessageFlag.acknowledged) this.#through = serial;
-    this.#owner.deliveries.message(topic, flags, bytes, at, length, propertiesAt, propertiesLength, serial);
+    this.#walker.walk(this.memory.status(Status.records) >>> 2, result & Result.words);
   }
 
   // ---- the end of a turn ----
@@ -209,7 +149,8 @@ export class Engine<Match> {
       result = this.#exports.more(this.#session);
       this.#walk(result);
     }
-    if (this.#over) return this.#end();
+    this.#owner.keeping?.flush();
+    if (this.#walker.over) return this.#end();
     const sent = this.#send();
     this.#owner.connection.flushed();
     // What was sent may have made room for more.
@@ -231,8 +172,8 @@ export class Engine<Match> {
   #end(): void {
     if (this.#send()) this.#owner.connection.flushed();
     this.#output = undefined;
-    const closed = this.#over!;
-    this.#over = undefined;
+    const closed = this.#walker.over!;
+    this.#walker.over = undefined;
     this.#owner.connection.closed(closed);
     this.#arm();
   }
@@ -256,6 +197,31 @@ export class Engine<Match> {
   stop(): void {
     clearTimeout(this.#timer);
     this.#timerAt = -Infinity;
+  }
+
+  // ---- the store ----
+
+  /** A record of wasm/tarta.h that was kept. Returns the number of an error. */
+  restore(kind: number, key: number, record: Uint8Array, operation: number): number {
+    return this.#exports.restore(this.#session, kind, key, this.put(record), operation);
+  }
+
+  /** What the last tick() has written for the store, good until the next. */
+  blob(offset: number, length: number): Uint8Array {
+    return this.memory.view(this.memory.status(Status.blobs) + offset, length);
+  }
+
+  /** All that was to be kept up to this serial is. */
+  stored(serial: number): void {
+    this.#exports.stored(this.#session, serial);
+    this.schedule();
+  }
+
+  /** What has this serial cannot be kept. */
+  storeFailed(serial: number): void {
+    this.#exports.store_failed(this.#session, serial);
+    this.#step(this.memory.status(Status.recordWords));
+    this.schedule();
   }
 
   // ---- commands ----
@@ -292,6 +258,13 @@ export class Engine<Match> {
     return (this.memory.status(Status.flags) & Flag.queued) !== 0;
   }
 
+  /** Acknowledges the messages up to this serial, but those that the command hold has named. */
+  delivered(through: number): void {
+    this.#late = true;
+    this.#exports.delivered(this.#session, through);
+    this.schedule();
+  }
+
   /** Acknowledges by hand a message that the command hold has named. */
   acknowledge(serial: number, reason: number): void {
     this.#late = true;
@@ -310,14 +283,4 @@ function onePublish(chunk: Uint8Array): boolean {
     if (byte < 0x80) break;
   }
   return at + length === chunk.length;
-}
-
-export function join(pieces: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    whole.set(piece, at);
-    at += piece.length;
-  }
-  return whole;
 }

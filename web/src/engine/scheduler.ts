@@ -1,5 +1,6 @@
 import { inNode } from "../platform.js";
 
+const settled = /* @__PURE__ */ Promise.resolve();
 const tasks: (() => void)[] = [];
 // One for all clients: a port that listens is never collected, nor is what its listener holds.
 let channel: MessageChannel | undefined;
@@ -34,6 +35,6 @@ export class Scheduler {
     if (this.#pending) return;
     this.#pending = true;
     if (late && !inNode()) inNextTask(this.#task);
-    else queueMicrotask(this.#task);
+    else void settled.then(this.#task); // in Node a third of the cost of queueMicrotask()
   }
 }

@@ -56,7 +56,7 @@ export type ErrorCode =
   | "INVALID_ARGUMENT"
   /** The store could not keep the message. */
   | "STORE_FAILED"
-  /** The store cannot be read. */
+  /** The store cannot be read; repairStore() keeps what is sound in it. */
   | "STORE_CORRUPT"
   /** There is no memory left. */
   | "OUT_OF_MEMORY"
@@ -71,7 +71,15 @@ export type ErrorCode =
   /** This platform cannot do that. */
   | "UNSUPPORTED"
   /** No answer in time. */
-  | "TIMEOUT";
+  | "TIMEOUT"
+  /** The Worker that the client lives in has ended. */
+  | "WORKER_LOST"
+  /** What it would share was begun with other options. */
+  | "OPTIONS_CONFLICT"
+  /** Another client, tab or process has the store. */
+  | "STORE_IN_USE"
+  /** The store was written by a newer version of tarta. */
+  | "STORE_VERSION";
 
 /** `code=meaning` from the core's number 1 on, with "|" between them; those that the core does not know come last. */
 export const ERRORS =
@@ -102,11 +110,15 @@ export const ERRORS =
   "INVALID_FILTER|" +
   "INVALID_ARGUMENT|" +
   "STORE_FAILED|" +
-  "STORE_CORRUPT|" +
+  "STORE_CORRUPT=repairStore() keeps what is sound in it|" +
   "OUT_OF_MEMORY|" +
   "CANCELLED|" +
   "NETWORK_ERROR|" +
   "NOT_MQTT|" +
   "SUBSCRIPTION_CONFLICT|" +
   "UNSUPPORTED|" +
-  "TIMEOUT";
+  "TIMEOUT|" +
+  "WORKER_LOST|" +
+  "OPTIONS_CONFLICT|" +
+  "STORE_IN_USE|" +
+  "STORE_VERSION";

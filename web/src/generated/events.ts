@@ -24,7 +24,7 @@ export const enum Kind {
   closed = 10,
   /** The server has no session where this client has one, or it has expired; subscriptions are restored. Words: messages in doubt. */
   sessionLost = 11,
-  /** Keep these bytes under (kind, key); the offset counts in status.blobs. Words: serial, kind, key, offset, length. */
+  /** Keep these bytes under (kind, key); the offset counts in status.blobs; of a message also the operation, 0 for none. Words: serial, kind, key, offset, length, operation. */
   persist = 12,
   /** What is kept under (kind, key) is not needed any more. Words: serial, kind, key. */
   forget = 13,

@@ -37,3 +37,6 @@ export const REFUSALS =
   "Maximum connect time|" +
   "Subscription Identifiers not supported|" +
   "Wildcard Subscriptions not supported";
+
+/** Those with which a message may be refused: the codes of PUBACK (5.0 §3.4.2.1). */
+export const MESSAGE_REFUSALS: readonly number[] = [0x80, 0x83, 0x87, 0x90, 0x91, 0x97, 0x99];

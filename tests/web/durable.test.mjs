@@ -1,0 +1,280 @@
+// What a client with a store keeps, and what the next one with the same store makes of it.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Client, connect, memoryStore, MqttError } from "tarta";
+import {
+  acknowledgement, connack, CONNECT, DISCONNECT, FakeBroker, PUBACK, PUBCOMP, PUBLISH, publish, PUBREC, PUBREL, SUBSCRIBE, suback, UNSUBSCRIBE, unsuback,
+} from "./fake-broker.mjs";
+import { pause, until } from "./kit.mjs";
+
+/** A store whose writes wait, or fail, when a test wants it. */
+function slowStore() {
+  const inner = memoryStore();
+  const store = {
+    writes: 0,
+    /** Has each write wait for what this returns; what it throws is the store's problem. */
+    before: () => {},
+    async open() {
+      const opened = await inner.open();
+      return {
+        read: () => opened.read(),
+        write: async (changes) => {
+          store.writes++;
+          await store.before(changes);
+          return opened.write(changes);
+        },
+        close: () => opened.close(),
+      };
+    },
+  };
+  return store;
+}
+
+const TIMEOUT = { timeout: 5000 };
+const withBroker = (run) => async (t) => {
+  const broker = await FakeBroker.start();
+  t.after(() => broker.stop());
+  const open = async (store, { sessionPresent = 0, ...options } = {}) => {
+    const client = new Client(broker.url, { version: 5, reconnect: false, store, ...options });
+    t.after(() => client.close());
+    const connecting = client.connect();
+    const peer = await broker.accept();
+    const hello = await peer.expect(CONNECT);
+    peer.send(connack({ sessionPresent }));
+    await connecting;
+    return { client, peer, hello };
+  };
+  await run({ broker, open, t });
+};
+
+const clientIdOf = ({ body }) => body.toString("latin1").match(/[0-9a-z]{23}$/)?.[0];
+const fates = (client) => {
+  const list = [];
+  client.addEventListener("settled", ({ detail }) => list.push(detail));
+  return list;
+};
+
+test("a message is stored before it is sent, and sent by the next client if need be", TIMEOUT, withBroker(async ({ broker, open }) => {
+  const store = memoryStore();
+  const before = new Client(broker.url, { version: 5, store });
+  const { id, stored, acked } = before.enqueue("a", "kept", { qos: 2 });
+  await stored;
+  await before.close();
+  await assert.rejects(acked, (error) => error instanceof MqttError && error.code === "CLIENT_CLOSED" && error.stored);
+
+  const { client, peer } = await open(store);
+  const settled = fates(client);
+  // Whether it was sent is not known: the server is told that it may have been.
+  const { topic, payload, id: packetId, qos } = await peer.expect(PUBLISH);
+  assert.deepEqual([topic, payload.toString(), qos], ["a", "kept", 2]);
+  peer.send(acknowledgement(PUBREC, packetId));
+  await peer.expect(PUBREL);
+  peer.send(acknowledgement(PUBCOMP, packetId, 0));
+  await client.drain();
+  await until(() => settled.length > 0);
+  assert.deepEqual(settled, [{ id, reasonCode: 0, properties: {} }]);
+}));
+
+test("nothing leaves before it is stored", TIMEOUT, withBroker(async ({ open }) => {
+  const store = slowStore();
+  const { client, peer } = await open(store);
+  await peer.expectNothing(); // the client's own record is written
+  let write;
+  store.before = () => new Promise((resolve) => (write = resolve));
+  const published = client.publish("a", "1", { qos: 1 });
+  const subscribed = client.subscribe("b", { qos: 1 });
+  client.publish("c", "not kept");
+  const first = await peer.expect(PUBLISH);
+  assert.equal(first.topic, "c", "QoS 0 passes what waits for the store");
+  await peer.expectNothing();
+  store.before = () => {};
+  write();
+  const packets = [await peer.next(), await peer.next()];
+  const asked = packets.find(({ type }) => type === SUBSCRIBE);
+  const sent = packets.find(({ type }) => type === PUBLISH);
+  peer.send(acknowledgement(PUBACK, sent.id), suback(asked.id, 1));
+  await Promise.all([published, subscribed]);
+}));
+
+test("the session goes on: client identifier, versions, identifiers received at QoS 2", TIMEOUT, withBroker(async ({ open }) => {
+  const store = memoryStore();
+  const { client: before, peer: there, hello: first } = await open(store);
+  await there.expectNothing();
+  there.send(publish("in", "once", { qos: 2, id: 7 }));
+  await there.expect(PUBREC);
+  await before.close();
+  const goodbye = await there.expect(DISCONNECT);
+  assert.equal(goodbye.body.length, 0, "the session does not end with the connection");
+
+  const { client, peer, hello } = await open(store, { sessionPresent: 1 });
+  assert.ok(clientIdOf(first));
+  assert.equal(clientIdOf(hello), clientIdOf(first));
+  assert.equal(client.clientId, clientIdOf(first));
+  assert.equal(hello.body[7] & 2, 0, "not a clean start");
+  assert.deepEqual([...hello.body.subarray(11, 16)], [0x11, 0, 1, 0x51, 0x80], "a day");
+  let got = 0;
+  client.route("in", () => got++);
+  peer.send(publish("in", "once", { qos: 2, id: 7, dup: 1 }));
+  assert.equal((await peer.expect(PUBREC)).reason, 0);
+  peer.send(acknowledgement(PUBREL, 7));
+  assert.equal((await peer.expect(PUBCOMP)).reason, 0);
+  assert.equal(got, 0, "it was delivered by the client before");
+}));
+
+test("subscriptions keep their identifiers, and are made again where the server has lost them", TIMEOUT, withBroker(async ({ open }) => {
+  const store = memoryStore();
+  const { client: before, peer: there } = await open(store);
+  for (const filter of ["a", "b/#"]) {
+    const subscribing = before.subscribe(filter, { qos: 1 });
+    const { id } = await there.expect(SUBSCRIBE);
+    there.send(suback(id, 1));
+    await subscribing;
+  }
+  await before.close();
+
+  const { client, peer } = await open(store);
+  const again = [await peer.expect(SUBSCRIBE), await peer.expect(SUBSCRIBE)];
+  assert.deepEqual(again.map(({ filters, properties }) => [filters[0].filter, properties[1]]), [["a", 1], ["b/#", 2]]);
+  for (const { id } of again) peer.send(suback(id, 1));
+  const got = [];
+  const subscribing = client.subscribe("b/#", { qos: 1 }, (message) => got.push(message.text()));
+  const asked = await peer.expect(SUBSCRIBE);
+  assert.equal(asked.properties[1], 2);
+  peer.send(suback(asked.id, 1));
+  const subscription = await subscribing;
+  peer.send(publish("b/c", "here", { qos: 1, id: 3, properties: [0x0b, 2] }));
+  await peer.expect(PUBACK);
+  assert.deepEqual(got, ["here"]);
+  const leaving = subscription.unsubscribe();
+  const { id } = await peer.expect(UNSUBSCRIBE);
+  peer.send(unsuback(id, 0));
+  await leaving;
+  await client.close();
+
+  const { peer: last } = await open(store);
+  assert.equal((await last.expect(SUBSCRIBE)).filters[0].filter, "a");
+  await last.expectNothing();
+}));
+
+test("what cannot be stored is not sent, and harms nothing else", TIMEOUT, withBroker(async ({ open }) => {
+  const store = slowStore();
+  const { client, peer } = await open(store);
+  const problems = [];
+  client.addEventListener("error", ({ error }) => problems.push(error.code));
+  await peer.expectNothing();
+  store.before = () => {
+    throw new Error("the disk is full");
+  };
+  const failed = (error) => error.code === "STORE_FAILED" && !error.stored;
+  const { stored, acked } = client.enqueue("a", "1");
+  await assert.rejects(stored, failed);
+  await assert.rejects(acked, failed);
+  await assert.rejects(client.publish("a", "2", { qos: 2 }), failed);
+  await assert.rejects(client.subscribe("a"), failed);
+  await client.publish("a", "3");
+  assert.equal((await peer.expect(PUBLISH)).payload.toString(), "3");
+  store.before = () => {};
+  const published = client.publish("a", "4", { qos: 1 });
+  const { id, payload } = await peer.expect(PUBLISH);
+  assert.equal(payload.toString(), "4");
+  peer.send(acknowledgement(PUBACK, id));
+  await published;
+  assert.ok(problems.length > 0 && problems.every((code) => code === "STORE_FAILED"));
+}));
+
+test("the server gets no acknowledgement for what cannot be stored, until it can", TIMEOUT, withBroker(async ({ open }) => {
+  const store = slowStore();
+  const { client, peer } = await open(store);
+  await peer.expectNothing();
+  store.before = () => {
+    throw new Error("the disk is full");
+  };
+  let got = 0;
+  client.route("in", () => got++);
+  peer.send(publish("in", "1", { qos: 2, id: 1 }));
+  await until(() => got === 1);
+  await peer.expectNothing(100);
+  store.before = () => {};
+  assert.equal((await peer.expect(PUBREC)).id, 1);
+}));
+
+test("a store that does not answer keeps nobody waiting for ever", { timeout: 15_000 }, withBroker(async ({ open }) => {
+  const store = slowStore();
+  const { client, peer } = await open(store);
+  await peer.expectNothing();
+  store.before = () => new Promise(() => {});
+  const { stored, acked } = client.enqueue("a", "1");
+  const closed = (error) => error.code === "CLIENT_CLOSED" && !error.stored;
+  const fates = Promise.all([assert.rejects(stored, closed), assert.rejects(acked, closed), assert.rejects(client.publish("a", "2", { qos: 1 }), closed)]);
+  await client.close();
+  await fates;
+}));
+
+test("what is published and closed at once is stored", TIMEOUT, withBroker(async ({ open }) => {
+  const store = memoryStore();
+  const { client: before } = await open(store);
+  const published = assert.rejects(before.publish("a", "last", { qos: 1 }), (error) => error.code === "CLIENT_CLOSED" && error.stored);
+  await before.close();
+  await published;
+  const { peer } = await open(store, { sessionPresent: 1 });
+  assert.equal((await peer.expect(PUBLISH)).payload.toString(), "last");
+}));
+
+test("a message in doubt when the session is lost is told by its name", TIMEOUT, withBroker(async ({ open }) => {
+  const store = memoryStore();
+  const { client: before, peer: there } = await open(store);
+  const { id, stored } = before.enqueue("a", "doubt", { qos: 2 });
+  await stored;
+  await there.expect(PUBLISH);
+  await before.close();
+  const { client, peer } = await open(store);
+  const settled = fates(client);
+  await until(() => settled.length > 0);
+  assert.equal(settled[0].id, id);
+  assert.equal(settled[0].error.code, "SESSION_LOST");
+  await peer.expectNothing();
+}));
+
+test("a cancelled message leaves no trace", TIMEOUT, withBroker(async ({ broker, open }) => {
+  const store = memoryStore();
+  const before = new Client(broker.url, { version: 5, store });
+  const aborter = new AbortController();
+  const { stored, acked } = before.enqueue("a", "no", { signal: aborter.signal });
+  await stored;
+  aborter.abort();
+  await assert.rejects(acked, { code: "CANCELLED" });
+  await pause(10);
+  await before.close();
+  const { peer } = await open(store);
+  await peer.expectNothing();
+}));
+
+test("one client at a time has a store", TIMEOUT, withBroker(async ({ broker, open }) => {
+  const store = memoryStore();
+  const { client } = await open(store);
+  await assert.rejects(connect(broker.url, { store }), { code: "STORE_IN_USE" });
+  await client.close();
+  await open(store, { sessionPresent: 1 });
+}));
+
+test("a store that is damaged rejects, and one of another client too", TIMEOUT, withBroker(async ({ broker, open }) => {
+  const store = memoryStore();
+  const { client, peer } = await open(store, { clientId: "one" });
+  await peer.expectNothing();
+  await client.close();
+  await assert.rejects(connect(broker.url, { store, clientId: "two" }), { code: "OPTIONS_CONFLICT" });
+  const opened = await store.open();
+  for await (const [key, value] of opened.read()) if (key > 0) await opened.write([[key, value.map((byte) => byte ^ 1)]]);
+  await opened.close();
+  await assert.rejects(connect(broker.url, { store }), { code: "STORE_CORRUPT" });
+}));
+
+test("enqueue() wants a store, and QoS 1 or 2", async () => {
+  const client = new Client("ws://127.0.0.1:9", {});
+  assert.throws(() => client.enqueue("a", "1"), TypeError);
+  const durable = new Client("ws://127.0.0.1:9", { store: memoryStore() });
+  assert.throws(() => durable.enqueue("a", "1", { qos: 0 }), RangeError);
+  assert.throws(() => durable.enqueue("a/#", "1"), TypeError);
+  assert.throws(() => new Client("ws://127.0.0.1:9", { store: {} }), TypeError);
+  await durable.close();
+});

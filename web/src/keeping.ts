@@ -1,0 +1,164 @@
+// What must outlive the client: on its way from the core into a store, and from there to the core of the next client.
+import { Kept } from "./engine/abi.js";
+import type { Keeper } from "./engine/records.js";
+import type { Change, KeptRecord, Ledger } from "./stores/ledger.js";
+
+/** A store that is open, and what was in it. */
+export interface Opened {
+  ledger: Ledger;
+  records: readonly KeptRecord[];
+}
+
+/** Whom it is kept for. */
+export interface KeepingOwner {
+  /** The bytes of a record that the core has just handed out. */
+  read(offset: number, length: number): Uint8Array;
+  /** All changes up to this serial are on disk. */
+  stored(serial: number): void;
+  /** The change with this serial cannot be kept. */
+  storeFailed(serial: number): void;
+  /** The identifier of the message that is this operation; empty if it has none. */
+  idOf(operation: number): string;
+  /** The message of this operation outlives the client from now on. */
+  kept(operation: number): void;
+  report(error: unknown): void;
+}
+
+interface Entry extends Change {
+  serial: number;
+  operation: number;
+}
+
+const AGAIN = { first: 1000, most: 30_000 }; // ms until what must be kept is tried again
+const PATIENCE = 3000; // ms for a store that does not answer, when the client ends
+
+/** What can fail by itself: a message that was not sent, and a subscription that the server was not asked for. */
+const mayFail = ({ kind, bytes }: Change) => bytes !== undefined && (kind === Kept.message || kind === Kept.subscription);
+
+/**
+ * Collects the changes of a turn, and writes them as one group; the next collects meanwhile. What cannot be written fails, if
+ * it was to be published or subscribed to. Anything else is tried until it can: until then the server gets no acknowledgement.
+ */
+export class Keeping implements Keeper {
+  readonly #ledger: Ledger;
+  readonly #owner: KeepingOwner;
+  #changes: Entry[] = [];
+  #writing: Promise<void> | undefined;
+  #pause = 0; // ms; 0: the last group was written
+  #closing = false;
+  #wake = () => {};
+
+  constructor(ledger: Ledger, owner: KeepingOwner) {
+    this.#ledger = ledger;
+    this.#owner = owner;
+  }
+
+  // ---- what the core tells ----
+
+  persist(serial: number, kind: number, key: number, offset: number, length: number, operation: number): void {
+    const record = this.#owner.read(offset, length);
+    const bytes = kind === Kept.message ? joinId(this.#owner.idOf(operation), record) : record.slice();
+    this.#changes.push({ serial, kind, key, bytes, operation });
+  }
+
+  forget(serial: number, kind: number, key: number): void {
+    this.#changes.push({ serial, kind, key, bytes: undefined, operation: 0 });
+  }
+
+  flush(): void {
+    if (this.#changes.length > 0) this.#writing ??= this.#run();
+  }
+
+  // ---- the store ----
+
+  async #run(): Promise<void> {
+    while (this.#changes.length > 0) {
+      const left = await this.#write(this.#changes.splice(0));
+      if (left.length === 0) continue;
+      this.#changes.unshift(...left);
+      if (this.#closing) break;
+      await this.#rest();
+    }
+    this.#writing = undefined;
+  }
+
+  /** Returns what must be tried again. */
+  async #write(entries: Entry[]): Promise<Entry[]> {
+    let error: unknown;
+    try {
+      await this.#ledger.write(entries);
+      this.#pause = 0;
+      this.#done(entries);
+      return [];
+    } catch (cause) {
+      error = cause;
+      if (this.#pause === 0) this.#owner.report(error);
+    }
+    // One by one, so that what can be kept is.
+    for (const [index, entry] of entries.entries()) {
+      try {
+        if (entries.length === 1) throw error;
+        await this.#ledger.write([entry]);
+        this.#done([entry]);
+      } catch {
+        if (!mayFail(entry)) return entries.slice(index);
+        this.#owner.storeFailed(entry.serial);
+      }
+    }
+    this.#owner.stored(entries.at(-1)!.serial);
+    return [];
+  }
+
+  #done(entries: readonly Entry[]): void {
+    this.#owner.stored(entries.at(-1)!.serial);
+    for (const { operation } of entries) if (operation > 0) this.#owner.kept(operation);
+  }
+
+  #rest(): Promise<void> {
+    this.#pause = Math.min(this.#pause * 2 || AGAIN.first, AGAIN.most);
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, this.#pause);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+      if (this.#closing) this.#wake();
+    });
+  }
+
+  /** At the end of the client: resolves when what was collected is written, has failed, or the store does not answer. */
+  written(): Promise<void> {
+    this.flush();
+    return within(this.#writing);
+  }
+
+  /** Writes what can be written, and closes the store. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    this.#wake();
+    await this.written();
+    await within(this.#ledger.close());
+  }
+}
+
+async function within(work: Promise<void> | undefined): Promise<void> {
+  let timer: ReturnType<typeof setTimeout>;
+  const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, PATIENCE)));
+  await Promise.race([work, late]).finally(() => clearTimeout(timer));
+}
+
+// A message is kept with the identifier under which it was enqueued: its length in a byte, then as many characters.
+
+function joinId(id: string, record: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(1 + id.length + record.length);
+  bytes[0] = id.length;
+  for (let at = 0; at < id.length; at++) bytes[1 + at] = id.charCodeAt(at);
+  bytes.set(record, 1 + id.length);
+  return bytes;
+}
+
+/** The identifier of a message that was kept, and what the core has written of it. */
+export function splitId(bytes: Uint8Array): { id: string; record: Uint8Array } {
+  const length = bytes[0] ?? 0;
+  return { id: String.fromCharCode(...bytes.subarray(1, 1 + length)), record: bytes.subarray(1 + length) };
+}
