@@ -4,6 +4,7 @@
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
 TOOLS=$ROOT/.tools # what scripts/setup brings; not part of the repository
+[ ! -L "$TOOLS" ] || TOOLS=$(cd "$TOOLS" && pwd -P) # several work trees may share it
 LOGS=$TOOLS/logs
 
 # ---- messages ----

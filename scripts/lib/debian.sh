@@ -3,7 +3,7 @@
 # shellcheck disable=SC2034 # used there
 
 BUILD_PACKAGES='ca-certificates cmake ninja-build python3'
-TEST_PACKAGES='g++ doctest-dev nlohmann-json3-dev mosquitto chromium clang llvm'
+TEST_PACKAGES='g++ doctest-dev nlohmann-json3-dev mosquitto chromium clang llvm valgrind'
 
 debian='' # the number of the release; testing has none
 if grep -qsx 'ID=debian' /etc/os-release; then debian=$(. /etc/os-release && echo "${VERSION_ID:-99}"); fi

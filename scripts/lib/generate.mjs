@@ -124,11 +124,14 @@ const joined = (texts) => {
 };
 
 function reasons() {
-  const rows = table("reason", "TARTA_REASON").map(([code, , text]) => [Number(code), text]);
+  const rows = table("reason", "TARTA_REASON").map(([code, , text, packets]) => [Number(code), text, packets]);
   const refusals = rows.filter(([code]) => code >= 0x80);
   if (refusals.some(([code], index) => code !== 0x80 + index)) throw new Error("core/reason.def: codes from 0x80 on must have no gap");
   return `/** The names of the reason codes (5.0 §2.4) from 0x80 on, those of failures, with "|" between them. */
 export const REFUSALS =${joined(refusals.map(([, text]) => text))};
+
+/** Those with which a message may be refused: the codes of PUBACK (5.0 §3.4.2.1). */
+export const MESSAGE_REFUSALS: readonly number[] = [${refusals.filter(([, , packets]) => /\bPUBACK\b/.test(packets)).map(([code]) => hex(code)).join(", ")}];
 `;
 }
 

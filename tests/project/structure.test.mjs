@@ -30,7 +30,7 @@ test("the core includes itself and the standard library, nothing else", () => {
 });
 
 // The folders of web/src from the bottom up; a file imports from its own level or from below.
-const level = (file) => (/^web\/src\/(generated|engine)\//.test(file) ? 0 : /^web\/src\/(facades|node|worker)\//.test(file) ? 2 : 1);
+const level = (file) => (/^web\/src\/(generated|engine)\//.test(file) ? 0 : /^web\/src\/(facades|node)\//.test(file) ? 2 : 1);
 
 test("web/src/engine knows nothing of the client, nor the client of what is written on it", () => {
   // Plain values that both sides share.
@@ -43,8 +43,19 @@ test("web/src/engine knows nothing of the client, nor the client of what is writ
   }
 });
 
+test("stores know nothing of the client, nor anything below it of stores", () => {
+  const isStore = (file) => file.startsWith("web/src/stores/");
+  for (const file of files("web/src", /\.ts$/)) {
+    for (const [, from] of text(file).matchAll(/from "(\.[^"]+)"/g)) {
+      const target = relative(root, resolve(root, dirname(file), from)).replace(/\.js$/, ".ts");
+      if (isStore(file)) assert.ok(isStore(target) || target === "web/src/errors.ts", `${file} imports ${target}`);
+      if (isStore(target)) assert.doesNotMatch(file, /\/(engine|generated)\/|\/(transport|connection)\.ts$/, `${file} imports ${target}`);
+    }
+  }
+});
+
 test("what a browser loads imports nothing of Node, and nothing from other packages", () => {
-  for (const name of ["tarta.mjs", "slim.mjs", "tarta.js"]) {
+  for (const name of ["tarta.mjs", "slim.mjs", "tarta.js", "worker.mjs"]) {
     const bundle = text(join("web/dist", name));
     assert.doesNotMatch(bundle, /\bfrom\s*["']|\bimport\s*\(|\brequire\s*\(|["']node:/, name);
   }
