@@ -1,0 +1,122 @@
+// The whole of the faults, part by part; see scripts/soak.
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { cpus } from "node:os";
+import { parseArgs } from "node:util";
+import { add, loadParts } from "./parts.mjs";
+import { seedOf } from "./random.mjs";
+import { writeReport } from "./report.mjs";
+
+const folder = new URL("../../build/soak/", import.meta.url);
+
+// ---- what was done so far ----
+
+const stateFile = (name) => new URL(`${name}.json`, folder);
+
+function readState(name) {
+  try {
+    return JSON.parse(readFileSync(stateFile(name), "utf8"));
+  } catch (error) {
+    if (error.code === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+function keepState(name, state) {
+  const file = stateFile(name);
+  const fresh = new URL(`${name}.json.new`, folder);
+  writeFileSync(fresh, `${JSON.stringify(state, null, 2)}\n`);
+  renameSync(fresh, file);
+}
+
+const machine = () => `${cpus().length} × ${cpus()[0].model.trim()}, Node ${process.versions.node}`;
+const tell = (figures) => Object.entries(figures).map(([what, figure]) => `${what} ${figure.toLocaleString("en")}`).join(", ");
+
+// ---- running ----
+
+async function run(name, part, { rounds, seed, afresh, signal }) {
+  const before = afresh ? undefined : readState(name);
+  const goesOn = before !== undefined && (seed === undefined || seed === before.seed);
+  const state = goesOn ? before : { seed: seed ?? Date.now() % 1_000_000, done: 0, seconds: 0, figures: {}, machine: machine() };
+  console.log(`${name}: ${part.title} (seed ${state.seed})`);
+  if (state.done < rounds) {
+    const prepared = await part.prepare?.();
+    try {
+      while (state.done < rounds && !signal.aborted) {
+        const begin = Date.now();
+        const say = (text) => console.log(`  ${text}`);
+        const roundSeed = seedOf(state.seed, name, state.done);
+        const figures = await part.round({ seed: roundSeed, prepared, say, signal, short: false });
+        if (signal.aborted) break; // what is half done is done again
+        state.figures = add(state.figures, figures);
+        state.done++;
+        state.rounds = rounds;
+        state.seconds += (Date.now() - begin) / 1000;
+        state.date = new Date().toISOString().slice(0, 10);
+        keepState(name, state);
+        console.log(`  ${state.done} of ${rounds}: ${tell(state.figures)}`);
+      }
+    } finally {
+      await prepared?.close();
+    }
+  }
+  if (state.done < rounds) return undefined;
+  if (rounds >= part.rounds) part.check?.(state.figures);
+  console.log(`  ✓ ${tell(state.figures)}`);
+  return state;
+}
+
+async function main() {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      list: { type: "boolean" },
+      rounds: { type: "string" },
+      seed: { type: "string" },
+      afresh: { type: "boolean" },
+      report: { type: "boolean" },
+    },
+  });
+  const number = (name) => {
+    if (values[name] === undefined) return undefined;
+    if (!/^\d+$/.test(values[name])) throw new TypeError(`--${name} takes a number`);
+    return Number(values[name]);
+  };
+  const [rounds, seed] = [number("rounds"), number("seed")];
+  const parts = await loadParts();
+  const unknown = positionals.find((name) => !parts.has(name));
+  if (unknown !== undefined) throw new TypeError(`there is no part "${unknown}", but ${[...parts.keys()].join(", ")}`);
+  mkdirSync(folder, { recursive: true });
+  if (values.list) {
+    for (const [name, part] of parts) console.log(`${name.padEnd(12)} ${readState(name)?.done ?? 0} of ${part.rounds}  ${part.title}`);
+    return 0;
+  }
+  if (values.report) {
+    writeReport([...parts].map(([name, part]) => ({ name, part, state: readState(name) })));
+    return 0;
+  }
+  const stop = new AbortController();
+  for (const name of ["SIGINT", "SIGTERM"]) process.once(name, () => stop.abort());
+  let passed = 0;
+  let failed = 0;
+  for (const name of positionals.length > 0 ? positionals : parts.keys()) {
+    if (stop.signal.aborted) break;
+    const part = parts.get(name);
+    try {
+      if (await run(name, part, { rounds: rounds ?? part.rounds, seed, afresh: values.afresh, signal: stop.signal })) passed++;
+    } catch (error) {
+      if (stop.signal.aborted) break;
+      failed++;
+      console.log(`  ✗ ${error.stack}`);
+    }
+  }
+  console.log(`${passed} passed, ${failed} failed`);
+  return stop.signal.aborted ? 130 : failed === 0 ? 0 : 1;
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  if (!(error instanceof TypeError)) throw error;
+  console.error(error.message);
+  process.exitCode = 2;
+}
