@@ -408,37 +408,6 @@ test("routes are there before the first message, and end when disposed of", asyn
   await peer.expectNothing();
 });
 
-test("manual acknowledgement leaves in order, when all have answered", withClient(async ({ client, peer }) => {
-  const held = [];
-  await subscribed(client, peer, "a/#", { qos: 1, ack: "manual" }, (message) => held.push(message));
-  await subscribed(client, peer, "a/+", { qos: 1, ack: "manual" }, (message) => held.push(message));
-  peer.send(publish("a/1", "x", { qos: 1, id: 1 }), publish("a/2", "x", { qos: 1, id: 2 }), publish("b", "x", { qos: 1, id: 3 }));
-  await until(() => held.length === 4);
-  held[2].ack();
-  held[3].reject(0x97);
-  held[3].ack();
-  held[0].ack();
-  await peer.expectNothing();
-  held[1].ack();
-  const acknowledged = await peer.expectAll(PUBACK, PUBACK, PUBACK);
-  assert.deepEqual(acknowledged.map(({ id, reason }) => [id, reason]), [[1, 0], [2, 0x97], [3, 0]]);
-}));
-
-test("loops acknowledge by hand when they ask for the next", withClient(async ({ client, peer }) => {
-  const loop = client.messages("a", { qos: 1, ack: "manual" });
-  const first = loop.next();
-  const { id } = await peer.expect(SUBSCRIBE);
-  peer.send(suback(id, 1), ...[1, 2, 3].map((id) => publish("a", `${id}`, { qos: 1, id })));
-  assert.equal((await first).value.text(), "1");
-  await peer.expectNothing();
-  await loop.next();
-  assert.equal((await peer.expect(PUBACK)).id, 1);
-  await peer.expectNothing();
-  await loop.return();
-  const rest = [await peer.next(), await peer.next(), await peer.next()];
-  assert.deepEqual(rest.map(({ type }) => type).sort((a, b) => a - b), [PUBACK, PUBACK, UNSUBSCRIBE], "what nobody will take does not hold up the rest");
-}));
-
 test("loops drop what is too much, and end with their signal", withClient(async ({ client, peer }) => {
   const controller = new AbortController();
   const subscription = await subscribed(client, peer, "a", { buffer: 2, signal: controller.signal });

@@ -178,10 +178,10 @@ export class FakeBroker {
   #waiting = [];
   #peers = [];
 
-  static async start({ deflate = false, subprotocol = "mqtt" } = {}) {
+  static async start({ port = 0, deflate = false, subprotocol = "mqtt" } = {}) {
     const broker = new FakeBroker();
     broker.server = new WebSocketServer({
-      port: 0,
+      port,
       host: "127.0.0.1",
       perMessageDeflate: deflate ? { threshold: 0 } : false,
       handleProtocols: (offered) => (subprotocol && offered.has(subprotocol) ? subprotocol : false),

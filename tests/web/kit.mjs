@@ -1,5 +1,6 @@
 // What the tests of the client share.
-import { connect } from "tarta";
+import assert from "node:assert/strict";
+import { connect, MqttError } from "tarta";
 import { FakeBroker, suback, SUBSCRIBE } from "./fake-broker.mjs";
 
 /** Runs a test with a broker and a client that is connected to it; both end with the test. */
@@ -31,4 +32,20 @@ export async function until(condition, what = String(condition)) {
     if (Date.now() > end) throw new Error(`never: ${what}`);
     await pause(2);
   }
+}
+
+/** A broker that ends with the test. */
+export async function startBroker(t, options) {
+  const broker = await FakeBroker.start(options);
+  t.after(() => broker.stop());
+  return broker;
+}
+
+/** The promise rejects with an MqttError of this code, that has `more`; resolves with it. */
+export async function fails(promise, code, more = {}) {
+  const error = await promise.then(() => assert.fail("it went well"), (error) => error);
+  assert.ok(error instanceof MqttError, String(error));
+  assert.equal(error.code, code, error.message);
+  for (const [key, value] of Object.entries(more)) assert.deepEqual(error[key], value, `${key} of "${error.message}"`);
+  return error;
 }

@@ -5,6 +5,7 @@ import type { Closed, ConnectionEvents } from "./engine/records.js";
 import { coreError, errorCode, faultText, MqttError } from "./errors.js";
 import { BytesOption } from "./generated/options.js";
 import type { ConnackProperties, DisconnectProperties } from "./generated/properties.js";
+import { seizeLock } from "./locks.js";
 import type { Operations } from "./operations.js";
 import { readReference, readUrl, redact, toField, writeLog, type Authentication, type ConnectOptions, type Settings } from "./options.js";
 import { isOffline, onWake } from "./platform.js";
@@ -69,10 +70,13 @@ interface Settlers {
 }
 
 const STABLE = 10_000; // ms that a connection must stay up for the pauses to begin anew
+const TRIALS = 3; // connections in a row that did not stay up, until the next URL has its turn
+const LOOK = 1000; // ms in a pause until the clock is looked at, which goes on while the machine sleeps
 const SERVERS = 15; // highest number that the core takes for a URL
 const REDIRECTS = 5; // that follow each other without a connection that stayed up
 const CONTINUE = 0x18; // reason codes of AUTH (5.0 §3.15.2.1)
 const REAUTHENTICATE = 0x19;
+const SESSION_TAKEN_OVER = 0x8e; // 5.0 §4.13.2
 const SERVER_MOVED = 0x9d; // 5.0 §4.11
 // The return codes of 3.1.1 (§3.2.2.3) in the words of 5.0.
 const RETURN_CODES = [0, 0x84, 0x85, 0x88, 0x86, 0x87];
@@ -99,10 +103,12 @@ export class Connection implements ConnectionEvents {
   #over: (ending: Ending) => void = () => {};
   #onlineSince: number | undefined;
   #everOnline = false;
-  #wake: () => unknown = () => {};
+  #wake: (atOnce?: boolean) => unknown = () => {};
   #opening: (Settlers & { promise: Promise<void> }) | undefined;
   #running: Promise<void> | undefined;
   #reauthentication: Settlers | undefined;
+  #claimed: { name: string; release: () => void } | undefined;
+  #takenOver: MqttError | undefined;
 
   constructor(engine: Engine<Filter>, settings: Settings, options: ConnectOptions, owner: ConnectionOwner) {
     this.#engine = engine;
@@ -149,10 +155,10 @@ export class Connection implements ConnectionEvents {
     return this.#running ?? Promise.resolve();
   }
 
-  /** Time may have passed unseen, or the network has changed. */
+  /** Time may have passed unseen, or the network has changed: a pause ends, time-outs are looked at. */
   wake(): void {
-    this.#engine.schedule(); // time-outs may have passed in a sleep
-    this.#wake();
+    this.#engine.schedule();
+    this.#wake(true);
   }
 
   // ---- attempts ----
@@ -163,6 +169,7 @@ export class Connection implements ConnectionEvents {
     let attempt = 0; // 0 is the first of all; from 1 since there was a connection
     let server = 0; // which URL is next
     let tried = 0; // URLs of this round
+    let trials = 0; // connections in a row that did not stay up
     let redirects = 0;
     let error: MqttError;
     this.#change({ state: "connecting" });
@@ -203,7 +210,9 @@ export class Connection implements ConnectionEvents {
         tried++;
       } else {
         attempt = 1;
-        tried = 0; // and the same URL once more
+        tried = 0;
+        trials = stable ? 0 : trials + 1;
+        server = trials > 0 && trials % TRIALS === 0 ? server + 1 : 0; // the first is the one to be at
       }
       if (tried % urls.length > 0) continue;
       if (!reconnect || !(this.#everOnline || reconnect.initial)) break;
@@ -269,18 +278,35 @@ export class Connection implements ConnectionEvents {
     let shown: State | undefined;
     return new Promise((resolve) => {
       // Called by a timer, which may come early and sleeps with the machine, and by what wakes the platform.
-      this.#wake = () => {
+      this.#wake = (atOnce) => {
         if (shown !== state() && !this.#stopError) this.#change({ state: (shown = state()), attempt, retryAt, reason });
         clearTimeout(timer); // also where a handler has just woken this
-        const left = Math.min(ms - (performance.now() - begin), retryAt - Date.now()); // clocks may be set
+        const left = atOnce ? 0 : Math.min(ms - (performance.now() - begin), retryAt - Date.now()); // clocks may be set
         if (this.#stopError || (left <= 0 && !isOffline())) resolve();
-        else if (left > 0) timer = setTimeout(this.#wake, left + 1);
+        else timer = setTimeout(() => this.#wake(), left > 0 ? Math.min(left + 1, LOOK) : LOOK);
       };
       this.#wake();
     });
   }
 
+  /**
+   * Two clients with one identifier throw each other out. 5.0 has a reason code by which the older one knows, and stays away;
+   * for all versions the clients of one origin tell each other.
+   */
+  #claim(): void {
+    const { origin, pathname } = this.#url;
+    const name = `tarta ${origin}${pathname} ${this.assignedClientId ?? this.#settings.clientId}`;
+    if (this.#claimed?.name === name) return;
+    this.#claimed?.release();
+    const release = seizeLock(name, () => {
+      this.#takenOver = new MqttError("SERVER_DISCONNECTED", "session", { reasonCode: SESSION_TAKEN_OVER });
+      if (this.state !== "online") void this.stop(this.#takenOver);
+    });
+    this.#claimed = { name, release };
+  }
+
   async #finish(error: MqttError): Promise<void> {
+    this.#claimed?.release();
     this.#engine.stop();
     this.#owner.ended(error);
     this.#change(error.code === "CLIENT_CLOSED" ? { state: "closed" } : { state: "closed", reason: error });
@@ -296,6 +322,7 @@ export class Connection implements ConnectionEvents {
     this.assignedClientId = this.server.assignedClientIdentifier ?? this.assignedClientId;
     this.#onlineSince = performance.now();
     this.#everOnline = true;
+    if (this.#settings.named) this.#claim();
     this.#change({ state: "online" });
     this.#opening!.resolve();
   }
@@ -322,6 +349,7 @@ export class Connection implements ConnectionEvents {
   }
 
   #end(ending: Ending): void {
+    if (this.#takenOver) ending = { error: this.#takenOver, final: true };
     if (this.#onlineSince !== undefined) ending.upFor = performance.now() - this.#onlineSince;
     this.#onlineSince = undefined;
     this.#closing = this.#transport?.close();

@@ -16,10 +16,13 @@ export function isOffline(): boolean {
 
 /** Calls `wake` whenever time may have passed unseen (a page comes back, a machine wakes) or the network changes. */
 export function onWake(wake: () => void): () => void {
+  const listen = () => {
+    if (globalThis.document?.visibilityState !== "hidden") wake();
+  };
   const each = (act: "addEventListener" | "removeEventListener") => {
-    for (const type of ["online", "pageshow", "resume", "visibilitychange"]) {
-      globalThis[act]?.(type, wake);
-      globalThis.document?.[act](type, wake);
+    for (const type of ["online", "offline", "pageshow", "resume", "visibilitychange"]) {
+      globalThis[act]?.(type, listen);
+      globalThis.document?.[act](type, listen);
     }
   };
   each("addEventListener");

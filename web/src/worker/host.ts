@@ -6,7 +6,7 @@ import type { ConnectOptions } from "../options.js";
 import { Session } from "../session.js";
 import { indexedDBStore } from "../stores/indexeddb.js";
 import { Ledger } from "../stores/ledger.js";
-import { awaitLock, holdLock } from "./locks.js";
+import { awaitLock, holdLock } from "../locks.js";
 import { fromClone, PROTOCOL, toClone, type Greeting, type Orders, type Question, type Setup, type Welcome } from "./protocol.js";
 import { Tab, type TabOwner } from "./tab.js";
 

@@ -5,7 +5,7 @@ import { MqttError } from "../errors.js";
 import { NumberOption, BytesOption } from "../generated/options.js";
 import { randomName, readCredentials, type ConnectOptions, type Settings } from "../options.js";
 import { toBytes } from "../properties.js";
-import { awaitLock, holdLock } from "./locks.js";
+import { awaitLock, holdLock } from "../locks.js";
 import { fromClone, PROTOCOL, type Greeting, type Setup, type Welcome } from "./protocol.js";
 import { RemoteSession, type Home } from "./remote.js";
 

@@ -17,3 +17,15 @@ export function awaitLock(name: string): Promise<void> {
     locks()?.request(name, () => resolve()).catch(() => {});
   });
 }
+
+/** Takes a lock from whoever has it; `lost` is called when somebody else takes it in turn. Returns what gives it back. */
+export function seizeLock(name: string, lost: () => void): () => void {
+  let release: (() => void) | undefined;
+  let released = false;
+  const hold = () => new Promise<void>((resolve) => (released ? resolve() : (release = resolve)));
+  locks()?.request(name, { steal: true }, hold).catch((error: Error) => error.name === "AbortError" && lost());
+  return () => {
+    released = true;
+    release?.();
+  };
+}

@@ -1,0 +1,95 @@
+// Messages that the application acknowledges itself: when that leaves, in which order, and what comes again.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { connect } from "tarta";
+import { acknowledgement, DISCONNECT, PUBACK, PUBCOMP, publish, PUBREC, PUBREL, SUBSCRIBE, suback, UNSUBSCRIBE } from "./fake-broker.mjs";
+import { startBroker, subscribed, until, withClient } from "./kit.mjs";
+
+const manual = { qos: 2, ack: "manual" };
+
+test("manual acknowledgement leaves in order, when all have answered", withClient(async ({ client, peer }) => {
+  const held = [];
+  await subscribed(client, peer, "a/#", { qos: 1, ack: "manual" }, (message) => held.push(message));
+  await subscribed(client, peer, "a/+", { qos: 1, ack: "manual" }, (message) => held.push(message));
+  peer.send(publish("a/1", "x", { qos: 1, id: 1 }), publish("a/2", "x", { qos: 1, id: 2 }), publish("b", "x", { qos: 1, id: 3 }));
+  await until(() => held.length === 4);
+  held[2].ack();
+  held[3].reject(0x97);
+  held[3].ack();
+  held[0].ack();
+  await peer.expectNothing();
+  held[1].ack();
+  const acknowledged = await peer.expectAll(PUBACK, PUBACK, PUBACK);
+  assert.deepEqual(acknowledged.map(({ id, reason }) => [id, reason]), [[1, 0], [2, 0x97], [3, 0]]);
+}));
+
+test("loops acknowledge by hand when they ask for the next", withClient(async ({ client, peer }) => {
+  const loop = client.messages("a", { qos: 1, ack: "manual" });
+  const first = loop.next();
+  const { id } = await peer.expect(SUBSCRIBE);
+  peer.send(suback(id, 1), ...[1, 2, 3].map((id) => publish("a", `${id}`, { qos: 1, id })));
+  assert.equal((await first).value.text(), "1");
+  await peer.expectNothing();
+  await loop.next();
+  assert.equal((await peer.expect(PUBACK)).id, 1);
+  await peer.expectNothing();
+  await loop.return();
+  const rest = [await peer.next(), await peer.next(), await peer.next()];
+  assert.deepEqual(rest.map(({ type }) => type).sort((a, b) => a - b), [PUBACK, PUBACK, UNSUBSCRIBE], "what nobody will take does not hold up the rest");
+}));
+
+test("what was not acknowledged comes again after a reconnect, and an acknowledgement from before does nothing", async (t) => {
+  const broker = await startBroker(t);
+  const connecting = connect(broker.url, { version: 5, reconnect: { min: 1, max: 10 } });
+  const first = await broker.online();
+  const client = await connecting;
+  t.after(() => client.close());
+  const held = [];
+  await subscribed(client, first, "a", manual, (message) => held.push(message));
+  first.send(publish("a", "one", { qos: 1, id: 1 }), publish("a", "two", { qos: 2, id: 2 }), publish("a", "three", { qos: 1, id: 3 }));
+  await until(() => held.length === 3);
+  held[0].ack();
+  assert.equal((await first.expect(PUBACK)).id, 1);
+  first.drop();
+
+  const second = await broker.online({ sessionPresent: 1 });
+  const again = { qos: 2, id: 2, dup: 1 };
+  second.send(publish("a", "two", again), publish("a", "three", { qos: 1, id: 3, dup: 1 }));
+  await until(() => held.length === 5);
+  assert.deepEqual(held.slice(3).map((message) => [message.text(), message.dup]), [["two", true], ["three", true]]);
+  held[1].ack(); // of the first connection
+  held[2].ack();
+  await second.expectNothing();
+  held[3].ack();
+  assert.equal((await second.expect(PUBREC)).id, 2);
+  second.send(publish("a", "two", again)); // PUBREC was not seen: the message is the client's, and not given out again
+  held[4].ack();
+  const rest = await second.expectAll(PUBACK, PUBREC);
+  assert.deepEqual(rest.map(({ id }) => id), [3, 2]);
+  second.send(acknowledgement(PUBREL, 2));
+  await second.expect(PUBCOMP);
+  assert.equal(held.length, 5);
+});
+
+// 5.0 §4.6: PUBACK in the order of the messages, PUBREC in the order of the messages.
+test("PUBACK and PUBREC leave in the order of the messages", withClient(async ({ client, peer }) => {
+  const held = [];
+  await subscribed(client, peer, "a", manual, (message) => held.push(message));
+  peer.send(...[1, 2, 1, 2].map((qos, index) => publish("a", "x", { qos, id: index + 1 })));
+  await until(() => held.length === 4);
+  for (const message of held.toReversed()) message.ack();
+  const left = await peer.expectAll(PUBACK, PUBREC, PUBACK, PUBREC);
+  assert.deepEqual(left.map(({ id }) => id), [1, 2, 3, 4]);
+}));
+
+test("close() acknowledges nothing by itself", withClient(async ({ client, peer }) => {
+  const held = [];
+  await subscribed(client, peer, "a", manual, (message) => held.push(message));
+  peer.send(publish("a", "x", { qos: 1, id: 1 }));
+  await until(() => held.length === 1);
+  const closing = client.close();
+  await peer.expect(DISCONNECT);
+  held[0].ack(); // nothing follows DISCONNECT (5.0 §3.14.4)
+  await closing;
+  assert.equal(await peer.next(), null);
+}));
