@@ -7,7 +7,6 @@ import { fails, pause, startBroker as start, subscribed, until } from "./kit.mjs
 
 const quick = { min: 1, max: 10 };
 const options = { version: 5, reconnect: false };
-const NOWHERE = "ws://127.0.0.1:1";
 
 test("a lost connection is followed by another, that goes on with the session", async (t) => {
   const broker = await start(t);

@@ -205,6 +205,7 @@ export function toField(name: string, value: unknown): Uint8Array {
 /** An absolute `ws:` or `wss:` URL; relative ones count from the page. @throws TypeError */
 export function readUrl(url: string | URL): URL {
   const { location } = globalThis as { location?: { href?: string } };
+  if (!URL.canParse(url, location?.href)) throw new TypeError(`"${redact(String(url))}" is no URL`); // Node's own error tells all of it
   const read = new URL(url, location?.href);
   read.protocol = read.protocol.replace("http", "ws");
   if (read.protocol !== "ws:" && read.protocol !== "wss:") throw new TypeError(`"${read.protocol}" is not ws: or wss:`);
