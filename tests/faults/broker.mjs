@@ -4,8 +4,8 @@
 //   const broker = await DurableBroker.start();
 //   …                                              // clients of broker.url
 //   broker.publish("topic", "text", 2);            // to those that have subscribed
-//   await broker.stop();                           // every line ends at once, whatever is under way
-//   await broker.restart();                        // at the same port, with the sessions; forgetSessions() before wipes them
+//   await broker.stop();                           // every line ends at once; { keepSessions: false } wipes the sessions
+//   await broker.restart();                        // at the same port
 import { createServer } from "node:http";
 import { WebSocketServer } from "ws";
 import { Connection } from "./connection.mjs";
@@ -27,6 +27,8 @@ export class DurableBroker {
   begun = 0;
   /** How often PUBLISH and PUBREL came again, either way. */
   resent = 0;
+  /** Is told of a delivery whose PUBACK or PUBREC has come. */
+  onacknowledged;
   /** Is told of a delivery that has ended. */
   onsettled;
   /** Is told of each packet when it has been dealt with. */
@@ -62,11 +64,12 @@ export class DurableBroker {
     this.port = http.address().port;
   }
 
-  /** Ends every line, and listens no more. */
-  async stop() {
+  /** Ends every line, and listens no more; the sessions stay, unless they are not to. */
+  async stop({ keepSessions = true } = {}) {
     const { server, http } = this;
     const closed = new Promise((resolve) => http.close(resolve));
     for (const connection of this.#open) connection.drop();
+    if (!keepSessions) this.forgetSessions();
     for (const socket of server.clients) socket.terminate();
     http.closeAllConnections(); // those that are no WebSockets yet
     server.close();

@@ -178,6 +178,7 @@ export class Session {
     // 5.0 §4.6
     if (expected[0] !== id) this.#note(`${name} for ${id} is out of order`);
     expected.splice(expected.indexOf(id), 1);
+    this.#broker.onacknowledged?.(delivery);
     return delivery;
   }
 

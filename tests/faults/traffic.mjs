@@ -11,8 +11,8 @@ function fillerOf(random) {
   return "x".repeat(size);
 }
 
-/** How handlers behave: "prompt", "slow" (they return later), or "manual" (the message is acknowledged later). */
-export const HANDLERS = ["prompt", "slow", "manual"];
+/** What takes messages: a handler for each, one for those of a chunk, or one that acknowledges by hand, later. */
+export const HANDLERS = ["each", "batch", "manual"];
 
 export class Traffic {
   /** By text: `{ number, qos, topic, text, state, stored, error, inDoubt }`. */
@@ -28,6 +28,9 @@ export class Traffic {
   #progress = 0;
   #stopped = false;
   #timers = new Set();
+  #answered = new Set(); // texts that a handler has had, or acknowledged by hand
+  #early = []; // texts that the client has acknowledged before
+  #ending; // why the client is closed
 
   /**
    * Options: `windows` `{ out, in }`; `least`: messages each way, and then `goOn()` says whether there are to be more;
@@ -38,6 +41,8 @@ export class Traffic {
     this.#broker = broker;
     this.#random = random;
     this.#options = options;
+    client.addEventListener("state", ({ detail }) => detail.state === "closed" && (this.#ending = detail.reason));
+    broker.onacknowledged = ({ text }) => this.#answered.has(text) || this.#early.push(text);
     broker.onsettled = () => {
       this.#outstanding.in--;
       this.#pump();
@@ -47,31 +52,35 @@ export class Traffic {
   /** Subscribes to what `run()` delivers. */
   async subscribe(filters, signal) {
     const { handlers } = this.#options;
-    const manual = handlers === "manual";
+    const subscribe = {
+      each: () => this.#client.subscribe(filters, { qos: 2 }, (message) => this.#take(message)),
+      batch: () => this.#client.batch(filters, { qos: 2 }, (messages) => messages.forEach((message) => this.#take(message))),
+      manual: () => this.#client.subscribe(filters, { qos: 2, ack: "manual" }, (message) => this.#hold(message)),
+    };
     let done = false;
-    const subscribing = this.#client.subscribe(filters, { qos: 2, ack: manual ? "manual" : "auto" }, (message) => {
-      const { connections } = this.#client.stats;
-      const received = { qos: message.qos, topic: message.topic, text: message.text(), inHand: manual };
-      this.received.push(received);
-      if (manual) {
-        this.#later(() => {
-          received.inHand = this.#client.state !== "online" || this.#client.stats.connections !== connections;
-          message.ack();
-        });
-      }
-      return handlers === "slow" ? new Promise((resolve) => this.#later(resolve)) : undefined;
-    });
+    const subscribing = subscribe[handlers]();
     subscribing.then(() => (done = true), () => {});
     await this.#until(() => done, signal, "subscribed to");
     return subscribing;
   }
 
-  /** In order, as they are called. */
-  #later(task) {
+  #take(message) {
+    const text = message.text();
+    this.received.push({ qos: message.qos, topic: message.topic, text, inHand: false });
+    this.#answered.add(text);
+  }
+
+  #hold(message) {
+    const { connections } = this.#client.stats;
+    const received = { qos: message.qos, topic: message.topic, text: message.text(), inHand: true };
+    this.received.push(received);
     const timer = setTimeout(() => {
       this.#timers.delete(timer);
-      task();
-    }, 1);
+      const { state, stats } = this.#client;
+      received.inHand = state !== "online" || stats.connections !== connections;
+      this.#answered.add(received.text);
+      message.ack();
+    }, this.#random.below(3));
     this.#timers.add(timer);
   }
 
@@ -101,7 +110,7 @@ export class Traffic {
     while (!condition()) {
       signal.throwIfAborted();
       const now = performance.now();
-      if (this.#client.state === "closed") throw new Error(`the client has ended: ${this.ending}`);
+      if (this.#client.state === "closed") throw new Error(`the client has ended: ${this.#ending}`);
       const here = this.#progress + this.#broker.log.length + this.received.length;
       if (here !== progress) [progress, since] = [here, now];
       if (now - since > PATIENCE) {
@@ -164,6 +173,7 @@ export class Traffic {
   judge(findings) {
     const out = judgeOut(findings, this.sent, this.#broker.log);
     const inwards = judgeIn(findings, this.#broker.deliveries, this.received);
+    for (const text of this.#early) findings.add("in, acknowledged before it was handled", text.split(" ", 1)[0]);
     for (const violation of this.#broker.violations) findings.add("violation", violation);
     return {
       messages: this.sent.size + this.#broker.deliveries.length,

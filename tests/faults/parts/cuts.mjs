@@ -1,11 +1,12 @@
 // Lines that break at any byte, in any way, while messages go both ways.
 import assert from "node:assert/strict";
-import { Client, memoryStore } from "tarta";
+import { Client } from "tarta";
 import { DurableBroker } from "../broker.mjs";
 import { Findings } from "../judge.mjs";
 import { Lines, STAGES } from "../lines.mjs";
 import { drawPlan, Proxy } from "../proxy.mjs";
 import { Random } from "../random.mjs";
+import { storeOf, STORES } from "../stores.mjs";
 import { HANDLERS, Traffic } from "../traffic.mjs";
 
 export const title = "lines that break at any byte";
@@ -18,7 +19,7 @@ const SPAN = 5500; // bytes in one direction, in which most lines break
 function drawSettings(random) {
   return {
     version: random.of([5, 4]),
-    store: random.chance(0.4),
+    store: random.of(STORES),
     handlers: random.of(HANDLERS),
     windows: { out: 5 + random.below(90), in: 5 + random.below(90) },
     ackTimeout: random.chance(0.3) ? 60 + random.below(100) : null,
@@ -43,6 +44,7 @@ export async function round({ seed, signal, short }) {
   });
   let quiet = false;
   const proxy = await Proxy.start(broker.port, () => (quiet ? undefined : drawPlan(random, SPAN)), (request) => lines.ended(request));
+  const store = storeOf(settings.store, new Random(seed + 3));
   const client = new Client(() => lines.url(proxy.port), {
     version: settings.version,
     WebSocket: lines.WebSocket,
@@ -51,25 +53,27 @@ export async function round({ seed, signal, short }) {
     ackTimeout: settings.ackTimeout,
     receiveMaximum: settings.version === 5 ? settings.ofClient : undefined,
     ...(settings.version === 4 && { clean: false }), // the flag of all its connections (3.1.1 §3.1.2.4)
-    ...(settings.store && { store: memoryStore() }),
+    store,
   });
   const goOn = () => proxy.cuts < cuts;
   const traffic = new Traffic(client, broker, new Random(seed + 2), {
-    windows: settings.windows, handlers: settings.handlers, enqueues: settings.store, least: messages, goOn,
+    windows: settings.windows, handlers: settings.handlers, enqueues: store !== undefined, least: messages, goOn,
   });
-  client.addEventListener("state", ({ detail }) => detail.state === "closed" && (traffic.ending = detail.reason));
+  const findings = new Findings();
   try {
     client.connect().catch(() => {}); // told by its state
     await traffic.subscribe("in/#", signal);
     await traffic.run(signal, () => (quiet = true));
     await client.close();
+  } catch (error) {
+    signal.throwIfAborted();
+    findings.add("broken off", error.message);
   } finally {
     traffic.stop();
     await proxy.stop();
     await client.close();
     await broker.stop();
   }
-  const findings = new Findings();
   const figures = traffic.judge(findings);
   findings.check(`seed ${seed}, ${JSON.stringify(settings)}`);
   delete figures["in doubt"]; // the broker has lost nothing

@@ -5,10 +5,11 @@
 // again, once.
 import assert from "node:assert/strict";
 import { setTimeout as pause } from "node:timers/promises";
-import { Client, memoryStore } from "tarta";
+import { Client } from "tarta";
 import { DurableBroker } from "../broker.mjs";
 import { Findings } from "../judge.mjs";
 import { Random } from "../random.mjs";
+import { storeOf, STORES } from "../stores.mjs";
 import { HANDLERS, Traffic } from "../traffic.mjs";
 
 export const title = "a broker that stops and comes back, with its sessions or without";
@@ -21,7 +22,7 @@ const FILTERS = ["in/0", "in/+", "in/2/#"];
 function drawSettings(random) {
   return {
     version: random.of([5, 4]),
-    store: random.chance(0.5),
+    store: random.of(STORES),
     handlers: random.of(HANDLERS),
     windows: { out: 5 + random.below(90), in: 5 + random.below(90) },
     receiveMaximum: random.chance(0.5) ? 65_535 : 3 + random.below(60),
@@ -43,7 +44,7 @@ function drawWipes(random, { restarts, wiped }) {
 }
 
 /** Stops the broker when it has dealt with some more packets: between two of one chunk, as it may be. */
-function stopAfter(broker, packets, signal) {
+function stopAfter(broker, packets, keepSessions, signal) {
   return new Promise((resolve, reject) => {
     const abort = () => finish(() => reject(signal.reason));
     const finish = (settle) => {
@@ -52,7 +53,7 @@ function stopAfter(broker, packets, signal) {
       settle();
     };
     signal.addEventListener("abort", abort);
-    broker.onpacket = () => --packets <= 0 && finish(() => resolve(broker.stop()));
+    broker.onpacket = () => --packets <= 0 && finish(() => resolve(broker.stop({ keepSessions })));
   });
 }
 
@@ -83,41 +84,48 @@ export async function round({ seed, signal, short }) {
   let wiped = 0;
   let left = [];
   const broker = await DurableBroker.start({ ...settings, random: new Random(seed + 1) });
+  const store = storeOf(settings.store, new Random(seed + 3));
   const client = new Client(broker.url, {
     version: settings.version,
     reconnect: { min: 1, max: 20 },
     ...(settings.version === 4 && { clean: false }), // the flag of all its connections (3.1.1 §3.1.2.4)
-    ...(settings.store && { store: memoryStore() }),
+    store,
   });
   const traffic = new Traffic(client, broker, new Random(seed + 2), {
-    windows: settings.windows, handlers: settings.handlers, enqueues: settings.store, least: plan.messages,
+    windows: settings.windows, handlers: settings.handlers, enqueues: store !== undefined, least: plan.messages,
     goOn: () => done < plan.restarts,
     mayLose: true,
   });
+  const over = new AbortController();
+  const either = AbortSignal.any([signal, over.signal]);
   const restart = async () => {
     for (const wipe of wipes) {
-      await stopAfter(broker, 1 + random.below(300), signal);
-      if (wipe) {
-        wiped++;
-        broker.forgetSessions();
-      }
-      await pause(random.below(30), undefined, { signal });
+      await stopAfter(broker, 1 + random.below(300), !wipe, either);
+      await pause(random.below(30), undefined, { signal: either });
       await broker.restart();
       done++;
+      if (wipe) wiped++;
     }
   };
+  const findings = new Findings();
+  let restarting;
   try {
     await client.connect();
     const [gone] = await Promise.all([client.subscribe("in/1/+"), traffic.subscribe(FILTERS, signal)]);
     await gone.unsubscribe();
-    await Promise.all([traffic.run(signal), restart()]);
+    restarting = restart();
+    await Promise.all([traffic.run(signal), restarting]);
     left = broker.subscriptionsOf(client.clientId);
+  } catch (error) {
+    signal.throwIfAborted();
+    findings.add("broken off", error.message);
   } finally {
+    over.abort();
+    await restarting?.catch(() => {}); // it is told above
     traffic.stop();
     await client.close();
     await broker.stop();
   }
-  const findings = new Findings();
   const figures = traffic.judge(findings);
   judgeSubscriptions(findings, broker.connections, left);
   findings.check(`seed ${seed}, ${JSON.stringify({ ...settings, wipes })}`);
