@@ -28,7 +28,7 @@ export class Findings {
  * 5.0 §4.6 orders what arrives for the first time, by QoS. What was in hand, to be acknowledged by hand, when its connection was
  * lost comes again at QoS 2, too. Returns the texts that have arrived, and how many of QoS 1 did so again.
  */
-function judgeArrivals(findings, way, arrived, sent) {
+export function judgeArrivals(findings, way, arrived, sent) {
   const taken = new Map(); // text → whether it was acknowledged
   const last = [-1, -1, -1];
   let twice = 0;

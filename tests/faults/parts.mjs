@@ -3,10 +3,11 @@
 //   title            what is done to the client, in a few words
 //   rounds           of the whole run (scripts/soak); each takes seconds, has a seed of its own, and needs none before it
 //   prepare?()       what all rounds use: something with close()
-//   round({ seed, prepared, say, signal, short })
+//   round({ seed, index, prepared, say, signal, short })
 //                    breaks things, and throws where the judge finds something lost, twice, or out of order. Returns figures:
-//                    an object of numbers, which are added up, and of what is kept as it is. `say(text)` tells of progress;
-//                    `signal` wants it to end; `short` is set in the test run: a few seconds at most
+//                    an object of numbers, which are added up, and of what is kept as it is. `index`: which of the rounds it
+//                    is, for those that share out a whole; `say(text)` tells of progress; `signal` wants it to end; `short` is
+//                    set in the test run: a few seconds at most
 //   check?(figures)  what must have been met in the whole, as how often each stage was hit; throws
 import { readdirSync } from "node:fs";
 

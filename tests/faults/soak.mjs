@@ -45,7 +45,7 @@ async function run(name, part, { rounds, seed, afresh, signal }) {
         const begin = Date.now();
         const say = (text) => console.log(`  ${text}`);
         const roundSeed = seedOf(state.seed, name, state.done);
-        const figures = await part.round({ seed: roundSeed, prepared, say, signal, short: false });
+        const figures = await part.round({ seed: roundSeed, index: state.done, prepared, say, signal, short: false });
         if (signal.aborted) break; // what is half done is done again
         state.figures = add(state.figures, figures);
         state.done++;
