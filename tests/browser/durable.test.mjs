@@ -1,7 +1,7 @@
 // Clients with a store in pages of headless Chromium, on the page and in Workers: what they keep outlives a reload.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { acknowledgement, PUBACK, PUBLISH, PUBREC, PUBREL, PUBCOMP } from "../web/fake-broker.mjs";
+import { acknowledgement, PUBACK, PUBCOMP, PUBLISH, publish, PUBREC, PUBREL, suback, SUBSCRIBE } from "../web/fake-broker.mjs";
 import { form, open, startBroker } from "./worker-pages.mjs";
 
 /** Makes the page's client of the store "kept", which does not connect yet, or connects. */
@@ -36,6 +36,30 @@ for (const [where, worker, expected] of [["on the page", "false", false], ["in a
       peer.send(acknowledgement(PUBCOMP, two.id));
       await opened.waitForFunction(() => window.fates.length === 2);
       assert.deepEqual(await opened.evaluate(() => window.fates), [[ids[0], 0], [ids[1], 0]]);
+    });
+
+    test("gets what comes before it has subscribed again", { timeout: 20_000 }, async (t) => {
+      const [opened, broker] = await Promise.all([open(t), startBroker(t)]);
+      const connected = async (sessionPresent) => {
+        await begin(opened, broker.url, worker);
+        const connecting = opened.evaluate(() => window.client.connect());
+        const peer = await broker.online({ sessionPresent });
+        await connecting;
+        return peer;
+      };
+      const before = await connected(0);
+      const subscribing = opened.evaluate(() => window.client.subscribe("a", { qos: 1 }, window.hear).then(() => {}));
+      before.send(suback((await before.expect(SUBSCRIBE)).id, 1));
+      await subscribing;
+      await opened.reload();
+      await opened.waitForFunction(() => window.tarta);
+      const peer = await connected(1);
+      peer.send(publish("a", "early", { qos: 1, id: 1 }));
+      await peer.expectNothing();
+      await opened.evaluate(() => void window.client.subscribe("a", { qos: 1 }, window.hear));
+      const packets = [await peer.next(), await peer.next()];
+      assert.deepEqual(packets.map(({ name }) => name).sort(), ["PUBACK", "SUBSCRIBE"]);
+      assert.deepEqual(await opened.evaluate(() => window.heard), ["a early"]);
     });
 
     test("says what is in the store when it is closed", { timeout: 20_000 }, async (t) => {

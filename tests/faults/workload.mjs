@@ -1,12 +1,14 @@
-// A client that does all that clients do, at a steady rate: `node --expose-gc workload.mjs URL SECONDS RATE EVERY`. Each message
-// that it publishes comes back to it. Every EVERY seconds it rests until all is acknowledged, collects garbage, and writes a line
-// of JSON with what is left on the heap.
+// A client that does all that clients do, at a steady rate: `node --expose-gc workload.mjs URL SECONDS RATE EVERY WARM_UP`. Each
+// message that it publishes comes back to it. Every EVERY seconds it rests until all is acknowledged, collects garbage, and writes
+// a line of JSON with what is left on the heap. In the first WARM_UP seconds it does what is seldom often, so that the code for it
+// is compiled: that is on the heap as well.
 import WebSocket from "ws";
 import { Client, memoryStore } from "tarta";
 
-const [url, seconds, rate, every] = process.argv.slice(2).map((text, index) => (index === 0 ? text : Number(text)));
+const [url, seconds, rate, every, warmUp] = process.argv.slice(2).map((text, index) => (index === 0 ? text : Number(text)));
 const TICK = 10; // ms
-const CUT = 20_000; // ms between lost connections
+const CUT = { warm: 250, steady: 20_000 }; // ms between lost connections
+const VISIT = { warm: 20, steady: 500 };
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 let line; // the WebSocket in use
@@ -63,10 +65,20 @@ async function visit(number) {
   await subscription.unsubscribe();
 }
 
-const publishing = setInterval(() => resting || publishSome(), TICK);
+const begin = performance.now();
+const timers = new Map();
+
+/** Does something again and again, but while the client rests. */
+function repeat(name, { warm, steady }, act) {
+  const pace = performance.now() - begin < warmUp * 1000 ? warm : steady;
+  timers.set(name, setTimeout(() => (resting || act(), repeat(name, { warm, steady }, act)), pace));
+}
+
 let visits = 0;
-const visiting = setInterval(() => resting || visit(visits++).catch((error) => /CONNECTION_LOST|TIMEOUT/.test(error.code) || problems.push(String(error))), 500);
-const cutting = setInterval(() => resting || line.terminate(), CUT);
+const unlikely = (error) => /CONNECTION_LOST|TIMEOUT/.test(error.code) || problems.push(String(error));
+const publishing = setInterval(() => resting || publishSome(), TICK);
+repeat("visit", VISIT, () => visit(visits++).catch(unlikely));
+repeat("cut", CUT, () => line.terminate());
 
 for (const end = performance.now() + seconds * 1000; performance.now() < end; ) {
   await pause(every * 1000);
@@ -80,5 +92,5 @@ for (const end = performance.now() + seconds * 1000; performance.now() < end; ) 
   console.log(JSON.stringify({ heap: heapUsed, external, ...counts, visits, problems: problems.splice(0) }));
   resting = false;
 }
-for (const timer of [publishing, visiting, cutting]) clearInterval(timer);
+for (const timer of [publishing, ...timers.values()]) clearTimeout(timer);
 await client.close();

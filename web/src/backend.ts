@@ -43,7 +43,7 @@ export interface Backend {
   readonly received: number;
   readonly dropped: number;
   /** Gets every message, whatever it matches. */
-  onmessage: ((message: Message) => void) | undefined;
+  onmessage: ((message: Message) => boolean) | undefined;
 
   /** Resolves with the first CONNACK. */
   start(): Promise<void>;

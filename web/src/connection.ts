@@ -357,6 +357,7 @@ export class Connection implements ConnectionEvents {
     this.#reauthentication?.reject(ending.error);
     this.#reauthentication = undefined;
     this.#owner.operations.lost(ending.error);
+    this.#owner.subscriptions.lost();
     this.#over(ending);
   }
 

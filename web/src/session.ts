@@ -131,7 +131,7 @@ export class Session implements Backend {
     return this.subscriptions.dropped;
   }
 
-  set onmessage(take: ((message: Message) => void) | undefined) {
+  set onmessage(take: ((message: Message) => boolean) | undefined) {
     this.subscriptions.onmessage = take;
   }
 

@@ -12,6 +12,7 @@ import type { Operations } from "./operations.js";
 import { namesOf, type Pattern } from "./patterns.js";
 import { encodeProperties, NO_BYTES, parseProperties, toBytes } from "./properties.js";
 import { Subscription, type Handler, type SubscribeOptions, type SubscriptionOwner, type Wish } from "./subscription.js";
+import { Unclaimed } from "./unclaimed.js";
 
 // Bits of the options byte of SUBSCRIBE (5.0 §3.8.3.1).
 const QOS = 3;
@@ -48,16 +49,22 @@ export interface Consumer {
 const subscribes = (consumer: Consumer) => consumer.subscribes;
 
 export class Subscriptions extends Handlers implements Deliveries<Filter>, Restoring, SubscriptionOwner {
-  /** Gets every message, whatever it matches. */
-  onmessage: ((message: Message) => void) | undefined;
+  /** Gets every message, whatever it matches. Returns whether anybody wants it. */
+  onmessage: ((message: Message) => boolean) | undefined;
   engine!: Engine<Filter>;
   /** Acknowledges the messages up to a serial, which have been handed out. */
   acknowledge = (through: number): void => this.engine.delivered(through);
+  /** Does something when all that was handed out has been handled. */
+  whenHandled = (act: () => void): void => act();
 
   readonly #operations: Operations;
   readonly #filters = new Map<string, Filter>();
   readonly #byNumber: (Filter | undefined)[] = [];
   readonly #free: number[] = [];
+  readonly #unclaimed = new Unclaimed<Filter, Consumer>(({ name }, count) => {
+    this.dropped += count;
+    this.report(new MqttError("UNCLAIMED", "session", { detail: `"${name}", ${count} of them` }));
+  });
   readonly #retired: number[] = []; // free after the walk: a record that is still to be walked may name them
 
   constructor(operations: Operations, report: (error: unknown) => void) {
@@ -86,6 +93,7 @@ export class Subscriptions extends Handlers implements Deliveries<Filter>, Resto
   ): void {
     const number = ++this.received;
     let held: Held | undefined;
+    let taken = false;
     let { matches } = topic;
     if (flags & MessageFlag.identified) matches = identify(matches, new Uint8Array(buffer, propertiesAt, propertiesLength));
     for (const filter of matches) {
@@ -94,6 +102,7 @@ export class Subscriptions extends Handlers implements Deliveries<Filter>, Resto
         if (subscription.ended || subscription.last === number || this.halted) continue;
         if (flags & MessageFlag.retain && isServed(consumer)) continue;
         subscription.last = number;
+        taken = true;
         let holding: Held | undefined;
         if (subscription.manual && flags & MessageFlag.acknowledged) {
           holding = held ??= this.#hold(serial);
@@ -105,8 +114,35 @@ export class Subscriptions extends Handlers implements Deliveries<Filter>, Resto
     }
     held?.answer(0);
     if (this.onmessage && !this.halted) {
-      this.onmessage(new Message(topic.name, flags, buffer, at, length, restOf(propertiesAt, propertiesLength)));
+      taken = this.onmessage(new Message(topic.name, flags, buffer, at, length, restOf(propertiesAt, propertiesLength))) || taken;
     }
+    if (!taken && flags & MessageFlag.acknowledged && !this.halted) {
+      this.#keep(matches, serial, (rest) => new Message(topic.name, flags, buffer, at, length, restOf(propertiesAt, propertiesLength, ...rest)));
+    }
+  }
+
+  /** Has a message that nobody wants wait, where somebody is likely to come for it. */
+  #keep(matches: readonly Filter[], serial: number, make: (rest: [Pattern | undefined, Held | undefined]) => Message): void {
+    let waiting: Held | undefined;
+    const kept = this.#unclaimed.keep(matches, {
+      give: ({ subscription, pattern }) => {
+        const held = waiting;
+        if (!held || this.halted) return undefined;
+        waiting = undefined;
+        this.call(subscription.deliver, make([pattern, subscription.manual ? held : undefined]));
+        return subscription.manual ? undefined : () => held.answer(0);
+      },
+      giveUp: () => waiting?.answer(0),
+    });
+    if (kept) waiting = this.#hold(serial);
+  }
+
+  /** Hands a new consumer what has waited for it. */
+  #claim(consumer: Consumer): void {
+    const acknowledge = this.#unclaimed.claim(consumer.filter).map((message) => message.give(consumer));
+    if (acknowledge.length === 0) return;
+    this.runTasks();
+    this.whenHandled(() => acknowledge.forEach((act) => act?.()));
   }
 
   /** Has a message wait for its handlers' acknowledgement. */
@@ -185,6 +221,7 @@ export class Subscriptions extends Handlers implements Deliveries<Filter>, Resto
       this.#leave(consumers);
       throw error;
     }
+    for (const consumer of consumers) this.#claim(consumer);
     return subscription;
   }
 
@@ -211,6 +248,7 @@ export class Subscriptions extends Handlers implements Deliveries<Filter>, Resto
     while (this.#byNumber.length < number) this.#free.push(this.#byNumber.push(undefined) - 1);
     if (number < this.#byNumber.length) this.#free.splice(this.#free.indexOf(number), 1);
     this.#byNumber[number] = filter;
+    this.#unclaimed.add(filter);
   }
 
   async unsubscribe(subscription: Subscription, signal?: AbortSignal): Promise<void> {
@@ -303,6 +341,11 @@ export class Subscriptions extends Handlers implements Deliveries<Filter>, Resto
     this.#free.push(...this.#retired.splice(0));
   }
 
+  /** The connection is over. */
+  lost(): void {
+    this.#unclaimed.lost();
+  }
+
   /** The core subscribes again, so that retained messages come once more, for all. */
   sessionLost(): void {
     for (const { consumers, generation } of this.#filters.values()) {
@@ -326,6 +369,7 @@ export class Subscriptions extends Handlers implements Deliveries<Filter>, Resto
 
   /** The client is closed: all loops end. */
   finish(error: MqttError | undefined): void {
+    this.#unclaimed.lost();
     for (const { consumers } of this.#filters.values()) {
       for (const { subscription } of consumers) {
         subscription.finish(error);

@@ -79,7 +79,9 @@ export type ErrorCode =
   /** Another client, tab or process has the store. */
   | "STORE_IN_USE"
   /** The store was written by a newer version of tarta. */
-  | "STORE_VERSION";
+  | "STORE_VERSION"
+  /** Messages came for what only a client before this one has subscribed to. */
+  | "UNCLAIMED";
 
 /** `code=meaning` from the core's number 1 on, with "|" between them; those that the core does not know come last. */
 export const ERRORS =
@@ -121,4 +123,5 @@ export const ERRORS =
   "WORKER_LOST|" +
   "OPTIONS_CONFLICT|" +
   "STORE_IN_USE|" +
-  "STORE_VERSION";
+  "STORE_VERSION|" +
+  "UNCLAIMED";

@@ -22,7 +22,7 @@ interface Worker {
 
 export class RemoteSubscriptions extends Handlers implements Deliveries<Consumer>, SubscriptionOwner {
   /** Gets every message, whatever it matches. */
-  onmessage: ((message: Message) => void) | undefined;
+  onmessage: ((message: Message) => boolean) | undefined;
   readonly #worker: Worker;
   readonly #subscriptions = new Map<number, { subscription: Subscription; numbers: number[] }>();
   readonly #consumers = new Map<number, Consumer>(); // by numbers that are never used again: MATCH may come late

@@ -28,7 +28,7 @@ class Host implements TabOwner {
   #opening: Promise<Session> | undefined;
   #signature: string | undefined;
   #tabs: Tab[] = [];
-  /** Messages up to a serial, and the turns in which the tabs handle them. */
+  /** Messages up to a serial (0: no more than before), the turns in which the tabs handle them, and what is to be done then. */
   #handed: { through: number; turns: Map<Tab, number>; acts: (() => void)[] }[] = [];
   readonly #questions = new Map<number, Asked>();
   #asked = 0;
@@ -79,19 +79,28 @@ class Host implements TabOwner {
       opened?.ledger.close().catch(() => {});
       throw error;
     }
-    session.subscriptions.acknowledge = (through) => {
-      this.#handed.push({ through, turns: new Map(this.#tabs.map((tab) => [tab, tab.packer.acknowledgedTurn])), acts: [] });
+    const { subscriptions } = session;
+    const handed = (through: number, acts: (() => void)[]) => {
+      this.#handed.push({ through, turns: new Map(this.#tabs.map((tab) => [tab, tab.packer.acknowledgedTurn])), acts });
       this.handled();
     };
+    subscriptions.acknowledge = (through) => handed(through, []);
+    subscriptions.whenHandled = (act) => handed(0, [act]);
     // What no page has asked for is told to none that shares the connection.
-    if (!this.#shared) session.onmessage = (message) => this.#tabs[0]?.everything && this.#tabs[0].packer.message(message, undefined);
+    if (!this.#shared) {
+      session.onmessage = (message) => {
+        const [tab] = this.#tabs;
+        if (tab?.everything) tab.packer.message(message, undefined);
+        return tab?.everything === true;
+      };
+    }
     return (this.#session = session);
   }
 
   handled(): void {
     const first = this.#handed.findIndex(({ turns }) => [...turns].some(([tab, turn]) => turn > tab.packer.handled));
     const done = this.#handed.splice(0, first < 0 ? this.#handed.length : first);
-    if (done.length > 0) this.#session?.delivered(done.at(-1)!.through);
+    if (done.length > 0) this.#session?.delivered(Math.max(...done.map(({ through }) => through)));
     for (const { acts } of done) for (const act of acts) act();
   }
 

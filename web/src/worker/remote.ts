@@ -96,7 +96,7 @@ export class RemoteSession implements Backend {
     return this.#subscriptions.dropped + this.#droppedThere;
   }
 
-  set onmessage(take: ((message: Message) => void) | undefined) {
+  set onmessage(take: ((message: Message) => boolean) | undefined) {
     this.#subscriptions.onmessage = take;
     this.#order("everything", null);
   }
