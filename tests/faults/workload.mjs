@@ -78,7 +78,7 @@ let visits = 0;
 const unlikely = (error) => /CONNECTION_LOST|TIMEOUT/.test(error.code) || problems.push(String(error));
 const publishing = setInterval(() => resting || publishSome(), TICK);
 repeat("visit", VISIT, () => visit(visits++).catch(unlikely));
-repeat("cut", CUT, () => line.terminate());
+repeat("cut", CUT, () => client.state === "online" && line.terminate());
 
 for (const end = performance.now() + seconds * 1000; performance.now() < end; ) {
   await pause(every * 1000);

@@ -9,7 +9,7 @@ const WORKLOAD = fileURLToPath(new URL("../workload.mjs", import.meta.url));
 const RATE = 2000; // messages per second, each way: eight times those of a busy dashboard (250)
 const WARM_UP = 1 / 6; // of the samples, that are not counted: until all code is compiled, and all tables have their size
 
-export const title = `An hour at ${RATE} messages a second each way, and all else that a client does`;
+export const title = `an hour at ${RATE} messages a second each way, and all else that a client does`;
 export const rounds = 1;
 
 export async function prepare() {
@@ -37,15 +37,19 @@ export async function round({ prepared, say, signal, short }) {
   const ended = new Promise((resolve) => child.once("close", (code, by) => resolve(by ?? code)));
   const begin = performance.now();
   const samples = [];
-  for await (const line of createInterface({ input: child.stdout })) {
-    const sample = { minute: (performance.now() - begin) / 60_000, ...JSON.parse(line) };
-    assert.deepEqual(sample.problems, []);
-    samples.push(sample);
-    if (!short && samples.length % 30 === 0) say(`minute ${sample.minute.toFixed(0)}: ${sample.heap} bytes, ${sample.received} messages received`);
+  try {
+    for await (const line of createInterface({ input: child.stdout })) {
+      const sample = { minute: (performance.now() - begin) / 60_000, ...JSON.parse(line) };
+      assert.deepEqual(sample.problems, []);
+      samples.push(sample);
+      if (!short && samples.length % 30 === 0) say(`minute ${sample.minute.toFixed(0)}: ${sample.heap} bytes, ${sample.received} messages received`);
+    }
+    const end = await ended;
+    if (signal.aborted) return {};
+    assert.equal(end, 0);
+  } finally {
+    child.kill();
   }
-  const end = await ended;
-  if (signal.aborted) return {};
-  assert.equal(end, 0);
   const { sent, received, connections } = samples.at(-1);
   const steady = samples.slice(Math.ceil(samples.length * WARM_UP));
   const { value, low, high } = slope(steady);
