@@ -9,10 +9,12 @@
 //                            "silent"   nothing passes in this direction any more, for `time` ms, then both sides see the end
 //                            "held"     nothing passes for `time` ms, then it is lost with the line
 //                            "belated"  nothing passes for `time` ms, then all of it, and the end
-//   up, down           how bytes pass before: "whole", "bytes" (one by one), "late" (some ms), "joined" (those of some ms)
+//   up, down           how bytes pass before: "whole", "bytes" (one by one, unless they are very many), "late" (by some ms), or
+//                      "joined" (those of some ms)
 import { connect, createServer } from "node:net";
 
 const LATE = 3; // ms
+const MOST = 2000; // pieces of what has come together
 const WHOLE = { up: "whole", down: "whole" };
 // A client that has given up must not be heard to connect when it is back on another line: it would take its own session
 // (5.0 §3.1.4). Behind as many bytes its CONNECT has passed.
@@ -60,8 +62,8 @@ class Pipe {
 
   #take(bytes) {
     if (this.#shape === "whole") return this.#pass(bytes);
-    if (this.#shape === "bytes") for (let at = 0; at < bytes.length; at++) this.#pieces.push(bytes.subarray(at, at + 1));
-    else this.#pieces.push(bytes);
+    const size = this.#shape === "bytes" ? Math.ceil(bytes.length / MOST) : bytes.length;
+    for (let at = 0; at < bytes.length; at += size) this.#pieces.push(bytes.subarray(at, at + size));
     if (this.#shape === "late") this.#link.later(LATE, () => this.#next());
     else if (!this.#moving) this.#move();
   }

@@ -5,10 +5,10 @@ import { judgeIn, judgeOut } from "./judge.mjs";
 const LOOK = 2; // ms between two looks at whether more may be sent
 const PATIENCE = 20_000; // ms without progress, until it is clear that none will come
 
-/** Payloads of all sizes, few of them large. */
-function fillerOf(random) {
-  const size = random.chance(0.88) ? random.below(12) : random.chance(0.9) ? random.below(200) : random.below(3000);
-  return "x".repeat(size);
+/** Payloads of all sizes: few of them are of some KB, or, where `large`, of more than goes through the core at once. */
+function fillerOf(random, large) {
+  const size = random.chance(0.88) ? 12 : random.chance(0.95) ? 200 : large ? 120_000 : 5000;
+  return "x".repeat(random.below(size));
 }
 
 /** What takes messages: a handler for each, one for those of a chunk, or one that acknowledges by hand, later. */
@@ -34,7 +34,7 @@ export class Traffic {
 
   /**
    * Options: `windows` `{ out, in }`; `least`: messages each way, and then `goOn()` says whether there are to be more;
-   * `handlers`; `enqueues`: some messages are enqueued; `mayLose`: the broker may lose the session.
+   * `handlers`; `large`: some payloads are; `enqueues`: some messages are; `mayLose`: the broker may lose the session.
    */
   constructor(client, broker, random, options) {
     this.#client = client;
@@ -133,7 +133,7 @@ export class Traffic {
     const number = this.sent.size;
     const qos = 1 + random.below(2);
     const topic = `out/${random.below(3)}`;
-    const text = `${number} ${fillerOf(random)}`;
+    const text = `${number} ${fillerOf(random, this.#options.large)}`;
     const { begun } = this.#broker;
     const message = { number, qos, topic, text, state: "pending", stored: false, error: undefined, inDoubt: false };
     this.sent.set(text, message);
@@ -159,7 +159,7 @@ export class Traffic {
   /** False: nobody has subscribed, as the session was lost. */
   #deliver() {
     const random = this.#random;
-    const text = `${this.#delivered} ${fillerOf(random)}`;
+    const text = `${this.#delivered} ${fillerOf(random, this.#options.large)}`;
     this.#outstanding.in++;
     if (this.#broker.publish(`in/${random.below(3)}`, text, 1 + random.below(2)).length === 0) {
       this.#outstanding.in--;

@@ -185,3 +185,22 @@ for (const [name, size] of [["1 MB", 1_000_000], ["70,000 bytes", 70_000], ["65,
     }
   }));
 }
+
+test("a payload of 150,000 bytes whose head has come before, in parts", withClient(async ({ client, peer }) => {
+  const got = [];
+  const payload = Buffer.from(Array.from({ length: 150_000 }, (_, index) => (index * 31 + (index >> 8)) & 255));
+  await subscribed(client, peer, "in", { qos: 2 }, (message) => got.push([message.copy(), message.properties.contentType]));
+  for (const [index, properties] of [[], [3, 0, 2, 0x61, 0x62]].entries()) {
+    const bytes = Buffer.concat([publish("in", payload, { qos: 1, id: 1 + index, properties }), publish("in", "behind")]);
+    const head = bytes.length - payload.length - publish("in", "behind").length;
+    for (let first = 1; first <= head + 2; first++) {
+      got.length = 0;
+      peer.send(bytes.subarray(0, first));
+      peer.sendSplit(bytes.subarray(first), 60_000);
+      await until(() => got.length === 2, `2 messages, ${first} bytes before`);
+      assert.ok(payload.equals(got[0][0]), `${first} bytes before`);
+      assert.equal(got[0][1], properties.length > 0 ? "ab" : undefined);
+      await peer.expect(PUBACK);
+    }
+  }
+}));

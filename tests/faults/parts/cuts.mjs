@@ -14,14 +14,15 @@ export const rounds = 100;
 
 const WHOLE = { cuts: 105, messages: 5100 }; // of a round; messages each way
 const SHORT = { cuts: 25, messages: 1000 };
-const SPAN = 5500; // bytes in one direction, in which most lines break
+const SPAN = { small: 6200, large: 70_000 }; // bytes in one direction, in which most lines break
 
 function drawSettings(random) {
   return {
-    version: random.of([5, 4]),
+    version: random.of([5, 4, "auto"]),
     store: random.of(STORES),
+    large: random.chance(0.15), // payloads
     handlers: random.of(HANDLERS),
-    windows: { out: 5 + random.below(90), in: 5 + random.below(90) },
+    windows: { out: 15 + random.below(80), in: 15 + random.below(80) },
     ackTimeout: random.chance(0.3) ? 60 + random.below(100) : null,
     ofClient: random.chance(0.5) ? 65_535 : 3 + random.below(60), // Receive Maximum
     ofServer: random.chance(0.5) ? 65_535 : 3 + random.below(60),
@@ -43,7 +44,9 @@ export async function round({ seed, signal, short }) {
     watch: (path) => lines.watch(path),
   });
   let quiet = false;
-  const proxy = await Proxy.start(broker.port, () => (quiet ? undefined : drawPlan(random, SPAN)), (request) => lines.ended(request));
+  // Where lines break sooner than anything is done on them, they hold in the end.
+  const plan = () => (quiet || proxy.cuts >= 2 * cuts ? undefined : drawPlan(random, settings.large ? SPAN.large : SPAN.small));
+  const proxy = await Proxy.start(broker.port, plan, (request) => lines.ended(request));
   const store = storeOf(settings.store, new Random(seed + 3));
   const client = new Client(() => lines.url(proxy.port), {
     version: settings.version,
@@ -51,13 +54,13 @@ export async function round({ seed, signal, short }) {
     reconnect: { min: 1, max: 20, initial: true },
     connectTimeout: 500,
     ackTimeout: settings.ackTimeout,
-    receiveMaximum: settings.version === 5 ? settings.ofClient : undefined,
-    ...(settings.version === 4 && { clean: false }), // the flag of all its connections (3.1.1 §3.1.2.4)
+    receiveMaximum: settings.version === 4 ? undefined : settings.ofClient,
+    clean: settings.version === 5 ? undefined : false, // in 3.1.1 the flag of all its connections (3.1.1 §3.1.2.4)
     store,
   });
   const goOn = () => proxy.cuts < cuts;
   const traffic = new Traffic(client, broker, new Random(seed + 2), {
-    windows: settings.windows, handlers: settings.handlers, enqueues: store !== undefined, least: messages, goOn,
+    windows: settings.windows, handlers: settings.handlers, large: settings.large, enqueues: store !== undefined, least: messages, goOn,
   });
   const findings = new Findings();
   try {

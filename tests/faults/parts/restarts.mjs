@@ -24,7 +24,7 @@ function drawSettings(random) {
     version: random.of([5, 4]),
     store: random.of(STORES),
     handlers: random.of(HANDLERS),
-    windows: { out: 5 + random.below(90), in: 5 + random.below(90) },
+    windows: { out: 15 + random.below(80), in: 15 + random.below(80) },
     receiveMaximum: random.chance(0.5) ? 65_535 : 3 + random.below(60),
     topicAliasMaximum: random.below(3),
     leaving: random.of(["together", "single", "late", "torn"]),
@@ -88,7 +88,7 @@ export async function round({ seed, signal, short }) {
   const client = new Client(broker.url, {
     version: settings.version,
     reconnect: { min: 1, max: 20 },
-    ...(settings.version === 4 && { clean: false }), // the flag of all its connections (3.1.1 §3.1.2.4)
+    clean: settings.version === 5 ? undefined : false, // in 3.1.1 the flag of all its connections (3.1.1 §3.1.2.4)
     store,
   });
   const traffic = new Traffic(client, broker, new Random(seed + 2), {

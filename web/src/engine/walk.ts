@@ -72,8 +72,8 @@ export class Walker<Match> {
     }
     let { buffer, base, end } = this;
     if (first < 0) {
-      // It began in the tail of the last chunk, which lies before this one in wasm memory.
-      const rest = new Uint8Array(buffer, base, Math.max(offset + length, 0));
+      // It began in the tail of the last chunk, which lies before this one in wasm memory; it may go on with the next.
+      const rest = new Uint8Array(buffer, base, Math.min(Math.max(offset + length, 0), end - base));
       buffer = join([this.source.view(this.area + first, -first), rest]);
       base = -first;
       end = buffer.byteLength;
