@@ -67,7 +67,12 @@ function watched(store) {
   };
 }
 
-const client = new Client(url, { version: 5, store: watched(fileStore(folder)), reconnect: { min: 1, max: 20, initial: true } });
+const client = new Client(url, {
+  version: 5,
+  store: watched(fileStore(folder)),
+  reconnect: { min: 1, max: 20, initial: true },
+  queue: { maxBytes: 2 ** 30 },
+});
 
 function enqueue(number) {
   const { topic, text, qos } = messageOf(number, size);

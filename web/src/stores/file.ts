@@ -1,5 +1,5 @@
-import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, open, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
 import type { ClassicLevel } from "classic-level";
 import * as logs from "./logs.js";
 import { closedError, storeError, type OpenStore, type Store, type StoreChange } from "./store.js";
@@ -11,6 +11,8 @@ const OPTIONS = { keyEncoding: "view", valueEncoding: "view", compression: false
 const KEY_BYTES = 8;
 const TABLES = /\.(ldb|sst)$/;
 const LOGS = /\.log$/;
+const CURRENT = "CURRENT"; // the file that names the list of the others
+const FIRST_LIST = "MANIFEST-000001\n"; // what it says while LevelDB makes a new store
 
 /**
  * A store in a folder, for Node: a LevelDB, through the package `classic-level`, which is to be installed beside `tarta`. The
@@ -28,6 +30,8 @@ export function fileStore(folder: string): Store {
     async open() {
       const files = await filesOf(folder);
       for await (const { file } of damagedFiles(folder, files)) throw storeError("STORE_CORRUPT", `${file} is damaged`);
+      if (!files.includes(CURRENT)) await makeFolder(folder);
+      else if (await isUnfinished(folder, files)) await repair(folder);
       // Files without what names them are a store that has lost it, not a new one.
       return new Folder(folder, await openLevel(folder, !files.some((file) => TABLES.test(file) || LOGS.test(file))));
     },
@@ -58,6 +62,41 @@ async function* damagedFiles(folder: string, files: readonly string[]): AsyncGen
       if (bytes && isDamaged(bytes)) yield { file, bytes, mend };
     }
   }
+}
+
+// A file is on disk when it was synced; its name, when the folder was.
+
+/** Makes the folder, and those above it, so that they outlast a loss of power. */
+async function makeFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder, { recursive: true });
+    // All: one that was found may be of a process that has ended before it came to this.
+    for (let path = resolve(folder), parent; (parent = dirname(path)) !== path; path = parent) await syncFolder(parent);
+  } catch (cause) {
+    throw toStoreError(cause);
+  }
+}
+
+const UNSYNCABLE = /^(EACCES|EPERM|EISDIR|EINVAL|ENOTSUP)$/; // folders of others, on Windows, of some file systems
+
+async function syncFolder(folder: string): Promise<void> {
+  try {
+    const handle = await open(folder);
+    await handle.sync().finally(() => handle.close());
+  } catch (error) {
+    if (!UNSYNCABLE.test((error as NodeJS.ErrnoException).code ?? "")) throw error;
+  }
+}
+
+/**
+ * Whether the power has failed while LevelDB was making the store: it does not sync its first list of files, and never writes
+ * to a log before the second.
+ */
+async function isUnfinished(folder: string, files: readonly string[]): Promise<boolean> {
+  if (files.some((file) => TABLES.test(file))) return false;
+  const read = (file: string) => readFile(join(folder, file)).catch(() => undefined);
+  for (const log of files.filter((file) => LOGS.test(file))) if ((await read(log))?.length !== 0) return false;
+  return (await read(CURRENT))?.toString() === FIRST_LIST;
 }
 
 /** Keeps what is sound of each file, and has LevelDB find out again what there is. */
@@ -103,6 +142,7 @@ async function openLevel(folder: string, createIfMissing: boolean): Promise<Leve
   const level = new ClassicLevel<Uint8Array, Uint8Array>(folder, { ...OPTIONS, createIfMissing });
   try {
     await level.open();
+    await syncFolder(folder); // LevelDB does not where it renames CURRENT
     return level;
   } catch (cause) {
     await level.close().catch(() => {});
