@@ -9,8 +9,8 @@
 // - Of a file, all is there that it had when its last sync began. What was appended since is there up to any byte, or its length
 //   is, and zeros in it.
 // - A folder's names are as they were when its last sync began, and after any number of its later changes, in their order: a
-//   sync of a file says nothing of its name.
-// - A folder that is itself not there has nothing in it.
+//   sync of a file says nothing of its name. A folder that is itself not there has nothing in it.
+// - The length of a file goes the way of names: where some changes of names are lost, nothing is left of what was appended.
 import { execFileSync } from "node:child_process";
 import { linkSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -90,7 +90,6 @@ export class Disk {
       if (what === "syncdir") synced.set(two, Number(one));
       else if (what !== "sync" && what !== "truncate") {
         const folder = of(what === "create" ? two : one);
-        if (what === "rename" && of(two) !== folder) throw new Error(`${one} goes to another folder, which is not followed`);
         changes.set(folder, [...(changes.get(folder) ?? []), [index, event]]);
       }
     }
@@ -140,7 +139,7 @@ export class Disk {
       if (!isThere(dirname(path))) continue;
       const content = readFileSync(join(this.#past, `${inode}`));
       const sure = sizes.get(inode) ?? 0;
-      const mode = random.of(MODES);
+      const mode = lost > 0 ? "none" : random.of(MODES);
       const length = sure + drawKept(mode, content.length - sure, random);
       bytes += content.length - length;
       contents.push([path, mode === "zeros" ? content.fill(0, length) : content.subarray(0, length)]);
