@@ -8,7 +8,7 @@
 //                   "after" it, when nobody has heard of it
 //   unsynced        what is written is not synced: a sabotage
 //
-// It lives until its standard input ends, then closes its client. Its lines:
+// It lives until its standard input ends, then closes its client, or ends at once where it has not drained. Its lines:
 //
 //   stored N        the message is in the store
 //   resolved N      … is acknowledged
@@ -99,7 +99,7 @@ const take = (message) => {
 
 async function flood() {
   const end = first + (count ?? Infinity);
-  for (let number = first; number < end && !ending; number += TOGETHER) {
+  for (let number = first; number < end; number += TOGETHER) {
     const numbers = Array.from({ length: Math.min(TOGETHER, end - number) }, (_, index) => number + index);
     await Promise.all(numbers.map((one) => enqueue(one).stored));
   }
@@ -122,11 +122,12 @@ async function converse() {
 
 const subscribing = client.subscribe("in/#", { qos: 2 }, take).then(() => say("ready"));
 const connecting = client.connect();
-let ending = false;
-const ended = new Promise((resolve) => process.stdin.once("end", resolve).resume()).then(() => (ending = true));
+let drained = false;
+const ended = new Promise((resolve) => process.stdin.once("end", resolve).resume()).then(() => drained || process.exit(1));
 await (conversation ? converse() : flood());
 await Promise.all([connecting, subscribing]);
 await client.drain();
+drained = true;
 say("drained");
 await ended;
 await client.close();
