@@ -14,12 +14,15 @@
 //   resolved N      … is acknowledged
 //   got QOS TOPIC TEXT   a handler was given this
 //   noted COUNT     so many more inbound messages of QoS 2 are in the store, in the order in which handlers got them
+//   answered TEXT   PUBREC for this inbound message leaves
 //   ready           it has subscribed
 //   drained         all that it has published is acknowledged
 //   killed WHAT     at a write of these kinds of records
 import { writeSync } from "node:fs";
 import { Client } from "tarta";
 import { fileStore } from "tarta/node";
+import WebSocket from "ws";
+import { PUBLISH, PUBREC, readPackets } from "../web/fake-broker.mjs";
 import { messageOf } from "./lives.mjs";
 
 const options = JSON.parse(process.argv[2]);
@@ -67,8 +70,28 @@ function watched(store) {
   };
 }
 
+/** A WebSocket that tells which inbound messages of QoS 2 the client answers for. */
+class Watched extends WebSocket {
+  #texts = new Map(); // by packet identifier
+  #readSent = readPackets();
+
+  constructor(...given) {
+    super(...given);
+    const read = readPackets();
+    this.on("message", (bytes) => {
+      for (const { type, qos, id, payload } of read(bytes)) if (type === PUBLISH && qos === 2) this.#texts.set(id, payload.toString());
+    });
+  }
+
+  send(bytes, ...rest) {
+    for (const { type, id } of this.#readSent(bytes)) if (type === PUBREC) say(`answered ${this.#texts.get(id)}`);
+    super.send(bytes, ...rest);
+  }
+}
+
 const client = new Client(url, {
   version: 5,
+  WebSocket: Watched,
   store: watched(fileStore(folder)),
   reconnect: { min: 1, max: 20, initial: true },
   queue: { maxBytes: 2 ** 30 },
