@@ -63,6 +63,7 @@ async function apply({ folder, known }, changes, told, signal) {
 }
 
 export async function round({ seed, index, prepared, signal, short }) {
+  signal.throwIfAborted();
   const random = new Random(seed);
   const slices = short ? rounds * SHORT : rounds;
   const slice = (short ? seed : index) % slices;
