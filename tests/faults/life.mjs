@@ -8,18 +8,21 @@
 //                   "after" it, when nobody has heard of it
 //   unsynced        what is written is not synced: a sabotage
 //
-// It lives until its standard input ends, then closes its client. Its lines:
+// It lives until its standard input ends, then closes its client, or ends at once where it has not drained. Its lines:
 //
 //   stored N        the message is in the store
 //   resolved N      … is acknowledged
 //   got QOS TOPIC TEXT   a handler was given this
 //   noted COUNT     so many more inbound messages of QoS 2 are in the store, in the order in which handlers got them
+//   answered TEXT   PUBREC for this inbound message leaves
 //   ready           it has subscribed
 //   drained         all that it has published is acknowledged
 //   killed WHAT     at a write of these kinds of records
 import { writeSync } from "node:fs";
 import { Client } from "tarta";
 import { fileStore } from "tarta/node";
+import WebSocket from "ws";
+import { PUBLISH, PUBREC, readPackets } from "../web/fake-broker.mjs";
 import { messageOf } from "./lives.mjs";
 
 const options = JSON.parse(process.argv[2]);
@@ -67,7 +70,32 @@ function watched(store) {
   };
 }
 
-const client = new Client(url, { version: 5, store: watched(fileStore(folder)), reconnect: { min: 1, max: 20, initial: true } });
+/** A WebSocket that tells which inbound messages of QoS 2 the client answers for. */
+class Watched extends WebSocket {
+  #texts = new Map(); // by packet identifier
+  #readSent = readPackets();
+
+  constructor(...given) {
+    super(...given);
+    const read = readPackets();
+    this.on("message", (bytes) => {
+      for (const { type, qos, id, payload } of read(bytes)) if (type === PUBLISH && qos === 2) this.#texts.set(id, payload.toString());
+    });
+  }
+
+  send(bytes, ...rest) {
+    for (const { type, id } of this.#readSent(bytes)) if (type === PUBREC) say(`answered ${this.#texts.get(id)}`);
+    super.send(bytes, ...rest);
+  }
+}
+
+const client = new Client(url, {
+  version: 5,
+  WebSocket: Watched,
+  store: watched(fileStore(folder)),
+  reconnect: { min: 1, max: 20, initial: true },
+  queue: { maxBytes: 2 ** 30 },
+});
 
 function enqueue(number) {
   const { topic, text, qos } = messageOf(number, size);
@@ -94,7 +122,7 @@ const take = (message) => {
 
 async function flood() {
   const end = first + (count ?? Infinity);
-  for (let number = first; number < end && !ending; number += TOGETHER) {
+  for (let number = first; number < end; number += TOGETHER) {
     const numbers = Array.from({ length: Math.min(TOGETHER, end - number) }, (_, index) => number + index);
     await Promise.all(numbers.map((one) => enqueue(one).stored));
   }
@@ -117,11 +145,12 @@ async function converse() {
 
 const subscribing = client.subscribe("in/#", { qos: 2 }, take).then(() => say("ready"));
 const connecting = client.connect();
-let ending = false;
-const ended = new Promise((resolve) => process.stdin.once("end", resolve).resume()).then(() => (ending = true));
+let drained = false;
+const ended = new Promise((resolve) => process.stdin.once("end", resolve).resume()).then(() => drained || process.exit(1));
 await (conversation ? converse() : flood());
 await Promise.all([connecting, subscribing]);
 await client.drain();
+drained = true;
 say("drained");
 await ended;
 await client.close();

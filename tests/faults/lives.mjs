@@ -20,7 +20,7 @@ export class Lives {
   /** Numbers of messages that were told to be stored, or acknowledged. */
   stored = new Set();
   resolved = new Set();
-  /** What handlers were given: `{ qos, topic, text, inHand }`; `inHand`: it may come again, as nothing has noted it. */
+  /** What handlers were given: `{ qos, topic, text, inHand }`; `inHand`: it may come again, as it was neither noted nor answered for. */
   received = [];
   #broker;
   #folder;
@@ -61,15 +61,29 @@ export class Lives {
   }
 
   #hear(line, inHand) {
-    const [what, ...rest] = line.split(" ");
-    if (what === "stored") this.stored.add(Number(rest[0]));
-    else if (what === "resolved") this.resolved.add(Number(rest[0]));
-    else if (what === "noted") for (const one of inHand.splice(0, Number(rest[0]))) one.inHand = false;
-    else if (what === "got") {
-      const [qos, topic, ...words] = rest;
-      const one = { qos: Number(qos), topic, text: words.join(" "), inHand: qos === "2" };
-      this.received.push(one);
-      if (one.inHand) inHand.push(one);
+    const [what, ...words] = line.split(" ");
+    const rest = words.join(" ");
+    switch (what) {
+      case "stored":
+        this.stored.add(Number(rest));
+        break;
+      case "resolved":
+        this.resolved.add(Number(rest));
+        break;
+      case "got": {
+        const [qos, topic, ...text] = words;
+        const one = { qos: Number(qos), topic, text: text.join(" "), inHand: qos === "2" };
+        this.received.push(one);
+        if (one.inHand) inHand.push(one);
+        break;
+      }
+      case "noted":
+        for (const one of inHand.splice(0, Number(rest))) one.inHand = false;
+        break;
+      case "answered": {
+        const one = this.received.findLast(({ text }) => text === rest);
+        if (one) one.inHand = false;
+      }
     }
   }
 

@@ -1,7 +1,7 @@
 // fileStore: processes, full disks, and files that something has changed.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -107,6 +107,22 @@ test("a folder that cannot be one, or goes away, or a package that is missing: r
   cpSync(new URL("../../web/dist/node.mjs", import.meta.url), join(alone, "node.mjs"));
   const { fileStore: without } = await import(join(alone, "node.mjs"));
   await assert.rejects(Ledger.open(without(newFolder())), { name: "MqttError", code: "UNSUPPORTED", message: /npm install classic-level/ });
+});
+
+test("a store of which the power has failed while it was made is as new; one that has lost its list of files is not", async () => {
+  const make = (log) => {
+    const folder = newFolder();
+    mkdirSync(folder);
+    for (const [file, text] of Object.entries({ CURRENT: "MANIFEST-000001\n", "MANIFEST-000001": "", "000003.log": log })) writeFileSync(join(folder, file), text);
+    return fileStore(folder);
+  };
+  const store = make("");
+  assert.deepEqual(await kept(store), []);
+  const { ledger } = await Ledger.open(store);
+  await ledger.write([keep(MESSAGE, 1, "a")]);
+  await ledger.close();
+  assert.deepEqual(await kept(store), ["1 1 a"]);
+  await assert.rejects(Ledger.open(make("x")), { code: "STORE_CORRUPT" });
 });
 
 // What a store of many batches becomes when its files are changed: all of it, the state after an earlier batch, or an error.

@@ -52,7 +52,7 @@ export async function round({ seed, signal, short }) {
   try {
     for (let index = 0; index < kills; index++) {
       const kill = drawKill(random);
-      const end = await lives.run({ count: Infinity }, (life) => {
+      const end = await lives.run({ count: null }, (life) => {
         const heard = kill(life);
         return (line) => {
           heard(line);

@@ -1,5 +1,6 @@
-import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { readdirSync } from "node:fs";
+import { mkdir, open, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
 import type { ClassicLevel } from "classic-level";
 import * as logs from "./logs.js";
 import { closedError, storeError, type OpenStore, type Store, type StoreChange } from "./store.js";
@@ -11,6 +12,8 @@ const OPTIONS = { keyEncoding: "view", valueEncoding: "view", compression: false
 const KEY_BYTES = 8;
 const TABLES = /\.(ldb|sst)$/;
 const LOGS = /\.log$/;
+const CURRENT = "CURRENT"; // the file that names the list of the others
+const FIRST_LIST = "MANIFEST-000001\n"; // what it says while LevelDB makes a new store
 
 /**
  * A store in a folder, for Node: a LevelDB, through the package `classic-level`, which is to be installed beside `tarta`. The
@@ -28,6 +31,8 @@ export function fileStore(folder: string): Store {
     async open() {
       const files = await filesOf(folder);
       for await (const { file } of damagedFiles(folder, files)) throw storeError("STORE_CORRUPT", `${file} is damaged`);
+      if (!files.includes(CURRENT)) await makeFolder(folder);
+      else if (await isUnfinished(folder, files)) await repair(folder);
       // Files without what names them are a store that has lost it, not a new one.
       return new Folder(folder, await openLevel(folder, !files.some((file) => TABLES.test(file) || LOGS.test(file))));
     },
@@ -58,6 +63,41 @@ async function* damagedFiles(folder: string, files: readonly string[]): AsyncGen
       if (bytes && isDamaged(bytes)) yield { file, bytes, mend };
     }
   }
+}
+
+// A file is on disk when it was synced; its name, when the folder was.
+
+/** Makes the folder, and those above it, so that they outlast a loss of power. */
+async function makeFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder, { recursive: true });
+    // All: one that was found may be of a process that has ended before it came to this.
+    for (let path = resolve(folder), parent; (parent = dirname(path)) !== path; path = parent) await syncFolder(parent);
+  } catch (cause) {
+    throw toStoreError(cause);
+  }
+}
+
+const UNSYNCABLE = /^(EACCES|EPERM|EISDIR|EINVAL|ENOTSUP)$/; // folders of others, on Windows, of some file systems
+
+async function syncFolder(folder: string): Promise<void> {
+  try {
+    const handle = await open(folder);
+    await handle.sync().finally(() => handle.close());
+  } catch (error) {
+    if (!UNSYNCABLE.test((error as NodeJS.ErrnoException).code ?? "")) throw error;
+  }
+}
+
+/**
+ * Whether the power has failed while LevelDB was making the store: it does not sync its first list of files, and never writes
+ * to a log before the second.
+ */
+async function isUnfinished(folder: string, files: readonly string[]): Promise<boolean> {
+  if (files.some((file) => TABLES.test(file))) return false;
+  const read = (file: string) => readFile(join(folder, file)).catch(() => undefined);
+  for (const log of files.filter((file) => LOGS.test(file))) if ((await read(log))?.length !== 0) return false;
+  return (await read(CURRENT))?.toString() === FIRST_LIST;
 }
 
 /** Keeps what is sound of each file, and has LevelDB find out again what there is. */
@@ -103,6 +143,7 @@ async function openLevel(folder: string, createIfMissing: boolean): Promise<Leve
   const level = new ClassicLevel<Uint8Array, Uint8Array>(folder, { ...OPTIONS, createIfMissing });
   try {
     await level.open();
+    await syncFolder(folder); // LevelDB does not where it renames CURRENT
     return level;
   } catch (cause) {
     await level.close().catch(() => {});
@@ -125,9 +166,14 @@ function toKey(key: number): Uint8Array {
   return bytes;
 }
 
+/** At once: that takes some µs, while by way of the thread pool it would make each write a third longer. */
+const logsOf = (folder: string) => readdirSync(folder).filter((file) => LOGS.test(file)).join();
+
 class Folder implements OpenStore {
   readonly #folder: string;
   #level: Level;
+  /** Those whose names are on disk. */
+  #logs: string;
   /** After a failure LevelDB may go on where it left off in the midst of a file, and lose what follows. */
   #suspect = false;
   #closed = false;
@@ -135,6 +181,7 @@ class Folder implements OpenStore {
   constructor(folder: string, level: Level) {
     this.#folder = folder;
     this.#level = level;
+    this.#logs = logsOf(folder);
   }
 
   async *read(): AsyncGenerator<[number, Uint8Array]> {
@@ -154,10 +201,19 @@ class Folder implements OpenStore {
     const batch = changes.map(([key, value]) => (value ? ({ type: "put", key: toKey(key), value } as const) : ({ type: "del", key: toKey(key) } as const)));
     try {
       await this.#level.batch(batch, { sync: true });
+      await this.#syncLogs();
     } catch (cause) {
       this.#suspect = true;
       throw toStoreError(cause);
     }
+  }
+
+  /** LevelDB begins another log every few MiB, and syncs what it writes there, but not its name. */
+  async #syncLogs(): Promise<void> {
+    const logs = logsOf(this.#folder);
+    if (logs === this.#logs) return;
+    await syncFolder(this.#folder);
+    this.#logs = logs;
   }
 
   async close(): Promise<void> {
@@ -170,6 +226,7 @@ class Folder implements OpenStore {
     if (!this.#suspect) return;
     await this.#level.close();
     this.#level = await openLevel(this.#folder, false);
+    this.#logs = logsOf(this.#folder);
     this.#suspect = false;
   }
 }
