@@ -75,6 +75,21 @@ test("a message is stored before it is sent, and sent by the next client if need
   assert.deepEqual(settled, [{ id, reasonCode: 0, properties: {} }]);
 }));
 
+test("what is enqueued as text, to a topic that is new, goes out as it is", TIMEOUT, withBroker(async ({ open }) => {
+  const { client, peer } = await open(memoryStore());
+  for (const topic of ["first", "second"]) {
+    client.enqueue(topic, "a text");
+    client.enqueue(topic, { toString: () => "no" }, { codec: { encode: () => "another", decode: String } });
+    for (const text of ["a text", "another"]) {
+      const { topic: to, payload, id } = await peer.expect(PUBLISH);
+      assert.deepEqual([to, payload.toString()], [topic, text]);
+      peer.send(acknowledgement(PUBACK, id));
+    }
+  }
+  assert.throws(() => client.enqueue("third", undefined), TypeError);
+  await client.drain();
+}));
+
 test("nothing leaves before it is stored", TIMEOUT, withBroker(async ({ open }) => {
   const store = slowStore();
   const { client, peer } = await open(store);

@@ -225,11 +225,11 @@ export class Client extends EventTarget {
     const flags = (checkInteger("qos", qos, 1, 2) << 1) | (retain ? 1 : 0);
     const encoded = encodeProperties(properties, "messageExpiryInterval");
     const seconds = readExpiry(options);
-    const value = toBytes("payload", codec ? codec.encode(payload) : payload);
+    const value: unknown = codec ? codec.encode(payload) : payload;
     const id = randomName();
-    const give = (backend: Backend, bytes: Uint8Array) => backend.enqueue(id, topic, bytes, flags, encoded, seconds, signal);
+    const give = (backend: Backend, content: unknown) => backend.enqueue(id, topic, content, flags, encoded, seconds, signal);
     if (this.#backend && !this.#end) return { id, ...give(this.#backend, value) };
-    const copy = value.slice();
+    const copy = toBytes("payload", value).slice();
     const given = this.#with((backend) => Promise.resolve(give(backend, copy)));
     const acked = given.then((enqueued) => enqueued.acked);
     const stored = given.then((enqueued) => enqueued.stored);

@@ -175,9 +175,10 @@ export class RemoteSession implements Backend {
   enqueue(
     id: string, topic: string, payload: unknown, flags: number, properties: Uint8Array, expiry: number, signal: AbortSignal | undefined,
   ): Enqueued {
+    const bytes = toBytes("payload", payload); // a mistake in it is told before anything is
     this.published++;
     const { number: operation, ...enqueued } = this.#operations.enqueue(id, signal);
-    this.#order("enqueue", { operation, id, topic, payload: toBytes("payload", payload), flags, properties, expiry });
+    this.#order("enqueue", { operation, id, topic, payload: bytes, flags, properties, expiry });
     return enqueued;
   }
 
