@@ -1,6 +1,7 @@
 // Pages of headless Chromium with a client that keeps its messages in IndexedDB, and what they tell of them while they live.
 import { fileURLToPath } from "node:url";
 import { html, launchChromium, servePages } from "../browser/chromium.mjs";
+import { BackgroundPage } from "./background.mjs";
 import { DurableBroker } from "./broker.mjs";
 
 export const STORE = "kept"; // the name of the database
@@ -27,9 +28,12 @@ const PAGE = html(`<!doctype html><title>faults</title><script type="module">
     return stored.then(() => say("stored", number), ({ code }) => say("unstored", number, code));
   };
   window.enqueueAll = (first, count) => Promise.all(Array.from({ length: count }, (_, index) => window.enqueue(first + index)));
-  // Some are on their way into the store at any time, until \`stopped\` is set; resolves with the next number.
-  window.enqueueOn = async (number, together) => {
-    for (window.stopped = false; !window.stopped; number += together) await window.enqueueAll(number, together);
+  // Some together, and again when they are stored, until \`stopped\` is set; resolves with the next number.
+  window.enqueueOn = async (number, together, pause) => {
+    for (window.stopped = false; !window.stopped; number += together) {
+      await window.enqueueAll(number, together);
+      await new Promise((resolve) => setTimeout(resolve, pause));
+    }
     return number;
   };
   // Whatever is asked of a database without tarta.
@@ -75,6 +79,7 @@ export class World {
   static async open({ browser, origin }, signal) {
     signal.throwIfAborted();
     const world = new World();
+    world.browser = browser;
     world.origin = origin;
     [world.context, world.broker] = await Promise.all([browser.newContext(), DurableBroker.start()]);
     world.signal = signal;
@@ -86,7 +91,7 @@ export class World {
 
   close() {
     this.signal.removeEventListener("abort", this.abort);
-    return (this.closing ??= Promise.all([this.context.close(), this.broker.stop()]));
+    return (this.closing ??= Promise.all([this.context.close(), this.background?.close(), this.broker.stop()]));
   }
 
   /** A page more. `first`: the first of its numbers. */
@@ -96,10 +101,17 @@ export class World {
     const session = (page.session = await this.context.newCDPSession(page));
     page.first = this.#opened++ * EACH;
     await session.send("Runtime.enable");
-    session.on("Runtime.bindingCalled", ({ payload }) => this.#hear(JSON.parse(payload)));
+    session.on("Runtime.bindingCalled", ({ payload }) => this.#hear(payload));
     await session.send("Runtime.addBinding", { name: "tell" });
     await page.goto(`${this.origin}/page.html`);
     await page.waitForFunction(() => window.ready);
+    return page;
+  }
+
+  /** A page that can be hidden and frozen; of this world it has the broker alone. */
+  async backgroundPage() {
+    const page = (this.background = await BackgroundPage.open(this.browser, `${this.origin}/page.html`, (told) => this.#hear(told)));
+    page.first = this.#opened++ * EACH;
     return page;
   }
 
@@ -108,7 +120,8 @@ export class World {
     return page.evaluate(([address, others]) => window.begin(address, others), [url, options]);
   }
 
-  #hear([what, number, code]) {
+  #hear(told) {
+    const [what, number, code] = JSON.parse(told);
     if (what === "state") this.state = number;
     else if (what === "enqueued") this.messages.set(number, {});
     else this.messages.get(number)[what] = code ?? true;

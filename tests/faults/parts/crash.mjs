@@ -18,7 +18,7 @@ async function crash(world, random) {
   const before = world.count("stored");
   const when = random.below(MOST);
   await world.begin(page);
-  page.evaluate(([first, together]) => window.enqueueOn(first, together), [page.first, 1 + random.below(8)]).catch(() => {}); // it crashes
+  page.evaluate((settings) => window.enqueueOn(...settings), [page.first, 1 + random.below(8), random.below(5)]).catch(() => {}); // it crashes
   await world.until(() => world.count("stored") - before > when, "messages are stored");
   await pause(random.below(8));
   page.session.send("Page.crash").catch(() => {}); // nobody is left to answer
