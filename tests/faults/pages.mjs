@@ -120,6 +120,16 @@ export class World {
     return page.evaluate(([address, others]) => window.begin(address, others), [url, options]);
   }
 
+  /** Has a page enqueue `count` messages more, and finish all. */
+  async finish(page, first = page.first, count = 0) {
+    const finished = page.evaluate(async (settings) => {
+      await window.enqueueAll(...settings);
+      await window.client.drain();
+      await window.client.close();
+    }, [first, count]);
+    await within(finished, "the page finishes");
+  }
+
   #hear(told) {
     const [what, number, code] = JSON.parse(told);
     if (what === "state") this.state = number;

@@ -30,11 +30,7 @@ async function crash(world, random) {
 async function finish(world) {
   const page = await world.page();
   await world.begin(page);
-  await page.evaluate(async (first) => {
-    await window.enqueueAll(first, 8);
-    await window.client.drain();
-    await window.client.close();
-  }, page.first);
+  await world.finish(page, page.first, 8);
 }
 
 export function round({ seed, prepared, signal, short }) {

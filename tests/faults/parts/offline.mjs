@@ -1,7 +1,7 @@
 // Pages whose network goes and comes back. Chromium says so (navigator.onLine, the events) and opens no WebSocket meanwhile, but
 // leaves those that are open: the broker ends them.
 import assert from "node:assert/strict";
-import { eachFault, pause } from "../pages.mjs";
+import { eachFault, pause, within } from "../pages.mjs";
 import { Random } from "../random.mjs";
 
 export { prepare } from "../pages.mjs";
@@ -57,16 +57,16 @@ async function goOffline(world, random, order) {
   await world.until(() => connections > before && world.state === "online", "the client is online again", AT_ONCE);
   const took = Date.now() - begin;
   await rest(page);
-  await page.evaluate(() => window.client.close());
+  await world.finish(page);
   return { [order]: 1, "ms until online": took, ...world.judge() };
 }
 
 /** No more messages, and none under way. */
-const rest = (page) => page.evaluate(async () => {
+const rest = (page) => within(page.evaluate(async () => {
   window.stopped = true;
   await window.enqueueing;
   await window.client.drain();
-});
+}), "the page comes to rest");
 
 export function round({ seed, prepared, signal, short }) {
   const random = new Random(seed);
