@@ -302,6 +302,53 @@ test("the server gets no acknowledgement for what cannot be stored, until it can
   assert.equal((await peer.expect(PUBREC)).id, 1);
 }));
 
+test("while that is so, what is published or subscribed to is told to fail, and all goes on afterwards", TIMEOUT, withBroker(async ({ open }) => {
+  const store = slowStore();
+  const { client, peer } = await open(store);
+  const first = client.publish("a", "1", { qos: 2 });
+  const { id } = await peer.expect(PUBLISH);
+  let attempts = 0;
+  store.before = () => {
+    attempts++;
+    throw new Error("the disk is full");
+  };
+  peer.send(acknowledgement(PUBREC, id)); // that it has come must be kept
+  await until(() => attempts > 0);
+  const failed = (error) => error.code === "STORE_FAILED" && !error.stored;
+  for (let round = 0; round < 3; round++) {
+    const { stored, acked } = client.enqueue("a", "2");
+    const soon = Promise.race([Promise.allSettled([stored, acked, client.subscribe("b")]), pause(500)]);
+    const fates = (await soon) ?? assert.fail("nothing was told");
+    for (const { reason } of fates) assert.ok(failed(reason));
+  }
+  await peer.expectNothing();
+  store.before = () => {};
+  const second = client.publish("a", "3", { qos: 1 });
+  const [released, next] = await peer.expectAll(PUBREL, PUBLISH);
+  assert.equal(next.payload.toString(), "3");
+  peer.send(acknowledgement(PUBCOMP, released.id), acknowledgement(PUBACK, next.id));
+  await Promise.all([first, second]);
+  await peer.expectNothing();
+}));
+
+test("what fails behind it holds nothing up", TIMEOUT, withBroker(async ({ open }) => {
+  const store = slowStore();
+  const { client, peer } = await open(store);
+  const published = client.publish("a", "1", { qos: 2 });
+  const { id } = await peer.expect(PUBLISH);
+  store.before = () => {
+    throw new Error("the disk is full");
+  };
+  peer.send(acknowledgement(PUBREC, id));
+  await peer.expectNothing();
+  await assert.rejects(client.enqueue("a", "2").stored, ({ code }) => code === "STORE_FAILED");
+  store.before = () => {};
+  assert.equal((await peer.expect(PUBREL)).id, id); // by itself
+  peer.send(acknowledgement(PUBCOMP, id));
+  await published;
+  await client.drain();
+}));
+
 test("a store that does not answer keeps nobody waiting for ever", { timeout: 15_000 }, withBroker(async ({ open }) => {
   const store = slowStore();
   const { client, peer } = await open(store);

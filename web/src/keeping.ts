@@ -27,6 +27,8 @@ export interface KeepingOwner {
 interface Entry extends Change {
   serial: number;
   operation: number;
+  /** Is not to be kept any more, but its serial passes in its turn. */
+  failed?: boolean;
 }
 
 const AGAIN = { first: 1000, most: 30_000 }; // ms until what must be kept is tried again
@@ -37,7 +39,8 @@ const mayFail = ({ kind, bytes }: Change) => bytes !== undefined && (kind === Ke
 
 /**
  * Collects the changes of a turn, and writes them as one group; the next collects meanwhile. What cannot be written fails, if
- * it was to be published or subscribed to. Anything else is tried until it can: until then the server gets no acknowledgement.
+ * it was to be published or subscribed to. Anything else is tried until it can: until then the server gets no acknowledgement,
+ * and what is to be published or subscribed to is tried at once with it, and fails with it.
  */
 export class Keeping implements Keeper {
   readonly #ledger: Ledger;
@@ -45,6 +48,7 @@ export class Keeping implements Keeper {
   #changes: Entry[] = [];
   #writing: Promise<void> | undefined;
   #pause = 0; // ms; 0: the last group was written
+  #resting = false;
   #closing = false;
   #wake = () => {};
 
@@ -67,6 +71,7 @@ export class Keeping implements Keeper {
 
   flush(): void {
     if (this.#changes.length > 0) this.#writing ??= this.#run();
+    if (this.#resting && this.#changes.some(mayFail)) this.#wake(); // somebody waits to hear of it
   }
 
   // ---- the store ----
@@ -86,7 +91,7 @@ export class Keeping implements Keeper {
   async #write(entries: Entry[]): Promise<Entry[]> {
     let error: unknown;
     try {
-      await this.#ledger.write(entries);
+      await this.#ledger.write(entries.filter(({ failed }) => !failed));
       this.#pause = 0;
       this.#done(entries);
       return [];
@@ -94,19 +99,24 @@ export class Keeping implements Keeper {
       error = cause;
       if (this.#pause === 0) this.#owner.report(error);
     }
-    // One by one, so that what can be kept is.
-    for (const [index, entry] of entries.entries()) {
+    // One by one, so that what can be kept is; behind what must be and cannot, nothing.
+    const left: Entry[] = [];
+    for (const entry of entries) {
       try {
-        if (entries.length === 1) throw error;
-        await this.#ledger.write([entry]);
+        if (left.length > 0 || entries.length === 1) throw error;
+        await this.#ledger.write(entry.failed ? [] : [entry]);
         this.#done([entry]);
       } catch {
-        if (!mayFail(entry)) return entries.slice(index);
+        if (!mayFail(entry)) {
+          left.push(entry);
+          continue;
+        }
         this.#owner.storeFailed(entry.serial);
+        if (left.length > 0) left.push({ ...entry, bytes: undefined, operation: 0, failed: true });
       }
     }
-    this.#owner.stored(entries.at(-1)!.serial);
-    return [];
+    if (left.length === 0) this.#owner.stored(entries.at(-1)!.serial);
+    return left;
   }
 
   #done(entries: readonly Entry[]): void {
@@ -115,14 +125,19 @@ export class Keeping implements Keeper {
   }
 
   #rest(): Promise<void> {
-    this.#pause = Math.min(this.#pause * 2 || AGAIN.first, AGAIN.most);
+    this.#pause ||= AGAIN.first;
+    this.#resting = true;
     return new Promise((resolve) => {
-      const timer = setTimeout(resolve, this.#pause);
       this.#wake = () => {
         clearTimeout(timer);
+        this.#resting = false;
         resolve();
       };
-      if (this.#closing) this.#wake();
+      const timer = setTimeout(() => {
+        this.#pause = Math.min(this.#pause * 2, AGAIN.most);
+        this.#wake();
+      }, this.#pause);
+      if (this.#closing || this.#changes.some(mayFail)) this.#wake(); // the latter came while it was tried
     });
   }
 
