@@ -22,10 +22,11 @@ export function chromiumProgram() {
   return [process.env.CHROMIUM, ...known].find((path) => path && existsSync(path));
 }
 
-export function launchChromium() {
+/** `options` of Playwright, beside those that all tests need. */
+export function launchChromium(options) {
   const executablePath = chromiumProgram();
   if (!executablePath) throw new Error("Chromium is not installed: run scripts/setup, or set CHROMIUM to the program.");
-  return chromium.launch({ executablePath, headless: true, args: FLAGS, timeout: 60_000 });
+  return chromium.launch({ executablePath, headless: true, args: FLAGS, timeout: 60_000, ...options });
 }
 
 /**

@@ -46,7 +46,9 @@ const PAGE = html(`<!doctype html><title>faults</title><script type="module">
 
 /** Chromium, for all rounds of a part. */
 export async function prepare() {
-  const [browser, server] = await Promise.all([launchChromium(), servePages({ "/dist/": DIST, "/page.html": PAGE })]);
+  // What is to end by a signal ends in its order, with nothing left behind.
+  const launching = launchChromium({ handleSIGINT: false, handleSIGTERM: false, handleSIGHUP: false });
+  const [browser, server] = await Promise.all([launching, servePages({ "/dist/": DIST, "/page.html": PAGE })]);
   return {
     browser,
     origin: server.url,
@@ -71,6 +73,8 @@ export async function within(promise, what, milliseconds = PATIENCE) {
 export class World {
   /** What became of each message, by number: `{ stored, unstored, acked, unacked }`, the latter of each with the code. */
   messages = new Map();
+  /** A broker more, where there is one. */
+  other;
   /** The last state of a client. */
   state = "idle";
   #waiting = new Set();
@@ -83,15 +87,22 @@ export class World {
     world.origin = origin;
     [world.context, world.broker] = await Promise.all([browser.newContext(), DurableBroker.start()]);
     world.signal = signal;
-    world.abort = () => void world.close();
+    world.aborted = new Promise((_, reject) => (world.abort = () => reject(signal.reason)));
+    world.aborted.catch(() => {});
     signal.addEventListener("abort", world.abort);
-    if (signal.aborted) await world.close();
+    if (signal.aborted) world.abort();
     return world;
   }
 
   close() {
     this.signal.removeEventListener("abort", this.abort);
-    return (this.closing ??= Promise.all([this.context.close(), this.background?.close(), this.broker.stop()]));
+    return (this.closing ??= this.#close());
+  }
+
+  // The pages first: their clients would connect again to a broker that is about to end.
+  async #close() {
+    await Promise.all([this.context.close(), this.background?.close()]);
+    await Promise.all([this.broker.stop(), this.other?.stop()]);
   }
 
   /** A page more. `first`: the first of its numbers. */
@@ -200,7 +211,7 @@ export async function eachFault(count, { prepared, signal, together = false }, f
   const one = async (index) => {
     const world = await World.open(prepared, signal);
     try {
-      const found = { faults: 1, ...(await fault(world, index)) };
+      const found = { faults: 1, ...(await Promise.race([fault(world, index), world.aborted])) };
       for (const [name, figure] of Object.entries(found)) figures[name] = (figures[name] ?? 0) + figure;
     } catch (error) {
       signal.throwIfAborted();

@@ -95,7 +95,7 @@ async function main() {
     return 0;
   }
   const stop = new AbortController();
-  for (const name of ["SIGINT", "SIGTERM"]) process.once(name, () => stop.abort());
+  for (const name of ["SIGINT", "SIGTERM"]) process.on(name, () => stop.abort());
   let passed = 0;
   let failed = 0;
   for (const name of positionals.length > 0 ? positionals : parts.keys()) {

@@ -11,13 +11,15 @@ const CHAINS = 2; // of a round: pages that follow each other with one store
 const CRASHES = 5; // of a chain
 const MOST = 40; // stored messages of a page, until it crashes within the next few ms
 
+const NOWHERE = "ws://127.0.0.1:9"; // of some pages: what they store the next must send
+
 /** Has a page enqueue, and crashes it in the midst. */
 async function crash(world, random) {
   const page = await world.page();
   const crashed = new Promise((resolve) => page.once("crash", resolve));
   const before = world.count("stored");
   const when = random.below(MOST);
-  await world.begin(page);
+  await world.begin(page, {}, random.chance(0.4) ? NOWHERE : world.broker.url);
   page.evaluate((settings) => window.enqueueOn(...settings), [page.first, 1 + random.below(8), random.below(5)]).catch(() => {}); // it crashes
   await world.until(() => world.count("stored") - before > when, "messages are stored");
   await pause(random.below(8));

@@ -67,30 +67,26 @@ const fill = (page) => page.evaluate(async () => {
 });
 
 async function come(world, random) {
-  const broker = await FakeBroker.start();
-  try {
-    const page = await world.page();
-    await overrideQuota(world, page, QUOTA);
-    await world.begin(page, {}, broker.url);
-    const peer = await within(broker.online(), "the client connects");
-    await world.until(() => world.state === "online", "the client is online");
-    const kept = random.below(3); // that come before
-    for (let id = 1; id <= kept; id++) {
-      peer.send(publish("in", String(id), { qos: 2, id }));
-      assert.equal((await within(peer.expect(PUBREC), "PUBREC")).id, id);
-    }
-    await fill(page);
-    const ids = Array.from({ length: 1 + random.below(4) }, (_, index) => kept + 1 + index);
-    for (const id of ids) peer.send(publish("in", String(id), { qos: 2, id }));
-    await peer.expectNothing(200 + random.below(300));
-    await overrideQuota(world, page, undefined);
-    const begin = Date.now();
-    for (const id of ids) assert.equal((await within(peer.expect(PUBREC), "PUBREC", AGAIN)).id, id);
-    await page.evaluate(() => window.client.close());
-    return { in: ids.length, "ms until acknowledged": Date.now() - begin };
-  } finally {
-    await broker.stop();
+  const broker = (world.other = await FakeBroker.start());
+  const page = await world.page();
+  await overrideQuota(world, page, QUOTA);
+  await world.begin(page, {}, broker.url);
+  const peer = await within(broker.online(), "the client connects");
+  await world.until(() => world.state === "online", "the client is online");
+  const kept = random.below(3); // that come before
+  for (let id = 1; id <= kept; id++) {
+    peer.send(publish("in", String(id), { qos: 2, id }));
+    assert.equal((await within(peer.expect(PUBREC), "PUBREC")).id, id);
   }
+  await fill(page);
+  const ids = Array.from({ length: 1 + random.below(4) }, (_, index) => kept + 1 + index);
+  for (const id of ids) peer.send(publish("in", String(id), { qos: 2, id }));
+  await peer.expectNothing(200 + random.below(300));
+  await overrideQuota(world, page, undefined);
+  const begin = Date.now();
+  for (const id of ids) assert.equal((await within(peer.expect(PUBREC), "PUBREC", AGAIN)).id, id);
+  await page.evaluate(() => window.client.close());
+  return { in: ids.length, "ms until acknowledged": Date.now() - begin };
 }
 
 export async function round({ seed, prepared, signal, short }) {
