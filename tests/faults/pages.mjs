@@ -75,6 +75,8 @@ export class World {
   messages = new Map();
   /** A broker more, where there is one. */
   other;
+  /** The first numbers of pages that have crashed, whose last words may not have been heard. */
+  crashed = new Set();
   /** The last state of a client. */
   state = "idle";
   #waiting = new Set();
@@ -188,7 +190,7 @@ export class World {
       lost: pick(({ stored, acked }, number) => (acked || (stored && !forgotten(number))) && !has.has(number)),
       "told both ways": pick(({ stored, unstored, acked, unacked }) => (stored && unstored) || (acked && unacked)),
       "sent, but not stored": pick(({ unstored }, number) => unstored && has.has(number)),
-      "never enqueued": arrived.filter((number) => !messages.has(number)),
+      "never enqueued": arrived.filter((number) => !messages.has(number) && !this.crashed.has(number - (number % EACH))),
       twice: broker.log.filter(({ qos }, index) => {
         const before = seen.has(numbers[index]);
         seen.add(numbers[index]);

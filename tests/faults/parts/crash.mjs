@@ -23,6 +23,7 @@ async function crash(world, random) {
   page.evaluate((settings) => window.enqueueOn(...settings), [page.first, 1 + random.below(8), random.below(5)]).catch(() => {}); // it crashes
   await world.until(() => world.count("stored") - before > when, "messages are stored");
   await pause(random.below(8));
+  world.crashed.add(page.first);
   page.session.send("Page.crash").catch(() => {}); // nobody is left to answer
   await crashed;
   await page.close();
