@@ -50,6 +50,7 @@ export class Keeping implements Keeper {
   #pause = 0; // ms; 0: the last group was written
   #resting = false;
   #closing = false;
+  #silent = false; // it has not answered in time
   #wake = () => {};
 
   constructor(ledger: Ledger, owner: KeepingOwner) {
@@ -144,7 +145,7 @@ export class Keeping implements Keeper {
   /** At the end of the client: resolves when what was collected is written, has failed, or the store does not answer. */
   written(): Promise<void> {
     this.flush();
-    return within(this.#writing);
+    return this.#within(this.#writing);
   }
 
   /** Writes what can be written, and closes the store. */
@@ -152,14 +153,18 @@ export class Keeping implements Keeper {
     this.#closing = true;
     this.#wake();
     await this.written();
-    await within(this.#ledger.close());
+    await this.#within(this.#ledger.close());
   }
-}
 
-async function within(work: Promise<void> | undefined): Promise<void> {
-  let timer: ReturnType<typeof setTimeout>;
-  const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, PATIENCE)));
-  await Promise.race([work, late]).finally(() => clearTimeout(timer));
+  /** Waits for the store, but not again where it has not answered. */
+  async #within(work: Promise<void> | undefined): Promise<void> {
+    if (this.#silent) return void work?.catch(() => {}); // whose problem is known
+    let timer: ReturnType<typeof setTimeout>;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(() => resolve(void (this.#silent = true)), PATIENCE);
+    });
+    await Promise.race([work, late]).finally(() => clearTimeout(timer));
+  }
 }
 
 // A message is kept with the identifier under which it was enqueued: its length in a byte, then as many characters.
