@@ -1,7 +1,7 @@
 // A client that does all that clients do, at a steady rate: `node --expose-gc workload.mjs URL SECONDS RATE EVERY WARM_UP`. Each
 // message that it publishes comes back to it. Every EVERY seconds it rests until all is acknowledged, collects garbage, and writes
-// a line of JSON with what is left on the heap. In the first WARM_UP seconds it does what is seldom often, so that the code for it
-// is compiled: that is on the heap as well.
+// a line of JSON with what is left on the heap. In the first WARM_UP seconds it does what is seldom often, so that what V8
+// notes of the code for it is there.
 import WebSocket from "ws";
 import { Client, memoryStore } from "tarta";
 

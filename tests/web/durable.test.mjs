@@ -222,6 +222,27 @@ test("… and are acknowledged by hand, or taken by a loop, a batch or a route",
   }
 }));
 
+test("… each for all that it was meant for", TIMEOUT, withBroker(async ({ open }) => {
+  const store = memoryStore();
+  const { client: before, peer: there } = await open(store);
+  for (const filter of ["a/#", "a/+", "a/b"]) {
+    const subscribing = before.subscribe(filter, { qos: 1 });
+    there.send(suback((await there.expect(SUBSCRIBE)).id, 1));
+    await subscribing;
+  }
+  await before.close();
+  const { client, peer } = await open(store, { sessionPresent: 1 });
+  peer.send(publish("a/b", "x", { qos: 1, id: 1, properties: [0x0b, 1, 0x0b, 2, 0x0b, 3] }));
+  await peer.expectNothing();
+  const got = [];
+  client.subscribe("a/+", { qos: 1 }, () => got.push("one level")).catch(() => {});
+  await peer.expect(SUBSCRIBE);
+  await peer.expectNothing();
+  client.subscribe(["a/#", "a/b"], { qos: 1 }, () => got.push("all")).catch(() => {});
+  await peer.expect(PUBACK);
+  assert.deepEqual(got, ["one level", "all"], "once for each subscription");
+}));
+
 test("… also where the connection is lost meanwhile: each comes once", TIMEOUT, withBroker(async ({ broker, open }) => {
   const { client, peer } = await open(await subscribedBefore(open), { sessionPresent: 1, reconnect: { min: 1, max: 2 } });
   peer.send(publish("a", "x", { qos: 2, id: 1 }));

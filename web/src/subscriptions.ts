@@ -121,20 +121,24 @@ export class Subscriptions extends Handlers implements Deliveries<Filter>, Resto
     }
   }
 
-  /** Has a message that nobody wants wait, where somebody is likely to come for it. */
+  /** Has a message that nobody wants wait, where somebody is likely to come for it: once for each filter. */
   #keep(matches: readonly Filter[], serial: number, make: (rest: [Pattern | undefined, Held | undefined]) => Message): void {
-    let waiting: Held | undefined;
-    const kept = this.#unclaimed.keep(matches, {
+    const number = this.received;
+    let held: Held | undefined;
+    const count = this.#unclaimed.keep(matches, {
       give: ({ subscription, pattern }) => {
-        const held = waiting;
-        if (!held || this.halted) return undefined;
-        waiting = undefined;
+        if (this.halted) return undefined;
+        const answer = () => held!.answer(0);
+        if (subscription.last === number) return answer; // by another of its filters
+        subscription.last = number;
         this.call(subscription.deliver, make([pattern, subscription.manual ? held : undefined]));
-        return subscription.manual ? undefined : () => held.answer(0);
+        return subscription.manual ? undefined : answer;
       },
-      giveUp: () => waiting?.answer(0),
+      giveUp: () => held!.answer(0),
     });
-    if (kept) waiting = this.#hold(serial);
+    if (count === 0) return;
+    held = this.#hold(serial);
+    held.waiting = count;
   }
 
   /** Hands a new consumer what has waited for it. */

@@ -2,9 +2,9 @@
 
 /** A message that waits. */
 export interface Waiting<Taker> {
-  /** Hands it to the first who comes for it. Returns what acknowledges it once it was handled, if that is not done by hand. */
+  /** Hands it to who has come for a filter. Returns what acknowledges it once it was handled, if that is not done by hand. */
   give(taker: Taker): (() => void) | undefined;
-  /** Acknowledges it, as nobody comes. */
+  /** Nobody comes for one of its filters. */
   giveUp(): void;
 }
 
@@ -25,12 +25,12 @@ export class Unclaimed<Filter, Taker> {
     this.#waiting.set(filter, []);
   }
 
-  /** Has a message wait. Returns whether any of the filters it matches is unclaimed. */
-  keep(filters: readonly Filter[], message: Waiting<Taker>): boolean {
+  /** Has a message wait. Returns how many of the filters it matches are unclaimed. */
+  keep(filters: readonly Filter[], message: Waiting<Taker>): number {
     const lists = filters.flatMap((filter) => (this.#waiting.has(filter) ? [this.#waiting.get(filter)!] : []));
     for (const list of lists) list.push(message);
     if (lists.length > 0) this.#timer ??= setTimeout(() => this.#giveUp(), PATIENCE);
-    return lists.length > 0;
+    return lists.length;
   }
 
   /** Somebody has come for a filter. Returns what waits for it. */
