@@ -90,6 +90,23 @@ test("what is enqueued as text, to a topic that is new, goes out as it is", TIME
   await client.drain();
 }));
 
+test("payloads of Node's buffers are copied during the call, before the store is open, too", TIMEOUT, withBroker(async ({ broker, t }) => {
+  const buffer = Buffer.from("before");
+  const client = new Client(broker.url, { version: 5, store: memoryStore(), will: { topic: "w", payload: buffer } });
+  t.after(() => client.close());
+  client.publish("a", buffer, { qos: 1 }).catch(() => {});
+  client.enqueue("b", buffer);
+  buffer.fill("x");
+  const connecting = client.connect();
+  const peer = await broker.accept();
+  const { body } = await peer.expect(CONNECT);
+  assert.ok(body.includes("before"));
+  peer.send(connack());
+  await connecting;
+  const sent = await peer.expectAll(PUBLISH, PUBLISH);
+  assert.deepEqual(sent.map(({ payload }) => payload.toString()), ["before", "before"]);
+}));
+
 test("nothing leaves before it is stored", TIMEOUT, withBroker(async ({ open }) => {
   const store = slowStore();
   const { client, peer } = await open(store);

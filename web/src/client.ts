@@ -201,7 +201,7 @@ export class Client extends EventTarget {
     const value: unknown = codec ? codec.encode(payload) : payload;
     const backend = this.#backendNow();
     if (!backend) {
-      const copy = toBytes("payload", value).slice();
+      const copy = new Uint8Array(toBytes("payload", value)); // slice() of Node's buffers makes none
       const later = { ...options, properties: structuredClone(properties), codec: null } as PublishOptions;
       const sent = this.#load().then(() => this.publish(topic, copy, later));
       if (qos === 0) sent.catch(() => {}); // who sends QoS 0 without waiting has said that its fate does not matter
@@ -229,7 +229,7 @@ export class Client extends EventTarget {
     const id = randomName();
     const give = (backend: Backend, content: unknown) => backend.enqueue(id, topic, content, flags, encoded, seconds, signal);
     if (this.#backend && !this.#end) return { id, ...give(this.#backend, value) };
-    const copy = toBytes("payload", value).slice();
+    const copy = new Uint8Array(toBytes("payload", value));
     const given = this.#with((backend) => Promise.resolve(give(backend, copy)));
     const acked = given.then((enqueued) => enqueued.acked);
     const stored = given.then((enqueued) => enqueued.stored);
