@@ -14,16 +14,24 @@ function slowStore() {
     writes: 0,
     /** Has each write wait for what this returns; what it throws is the store's problem. */
     before: () => {},
+    /** Reading and closing wait for what this returns. */
+    slow: () => {},
     async open() {
       const opened = await inner.open();
       return {
-        read: () => opened.read(),
+        async *read() {
+          await store.slow();
+          yield* opened.read();
+        },
         write: async (changes) => {
           store.writes++;
           await store.before(changes);
           return opened.write(changes);
         },
-        close: () => opened.close(),
+        close: async () => {
+          await store.slow();
+          return opened.close();
+        },
       };
     },
   };
@@ -425,6 +433,35 @@ test("one client at a time has a store", TIMEOUT, withBroker(async ({ broker, op
   await assert.rejects(connect(broker.url, { store }), { code: "STORE_IN_USE" });
   await client.close();
   await open(store, { sessionPresent: 1 });
+}));
+
+test("a client that has ended, whatever it was at, has let go of the store", TIMEOUT, withBroker(async ({ broker, open, t }) => {
+  const store = slowStore();
+  const again = async () => {
+    const client = new Client(broker.url, { version: 5, store, clientId: "one" });
+    t.after(() => client.close());
+    await client.enqueue("a", "1").stored;
+    await client.close();
+  };
+  store.slow = () => pause(20);
+  await again();
+  const opening = new Client(broker.url, { store });
+  const abandoned = assert.rejects(opening.connect(), { code: "CLIENT_CLOSED" });
+  await pause(5);
+  await opening.close();
+  await abandoned;
+  await again();
+  const refused = connect(broker.url, { version: 5, store });
+  const peer = await broker.accept();
+  await peer.expect(CONNECT);
+  peer.send(connack({ reason: 0x86 }));
+  await assert.rejects(refused, { code: "CONNACK_REFUSED" });
+  await again();
+  const { client, peer: other } = await open(store, { clientId: "one" });
+  await other.expect(PUBLISH);
+  await client.close();
+  await assert.rejects(connect(broker.url, { store, clientId: "two" }), { code: "OPTIONS_CONFLICT" });
+  await again();
 }));
 
 test("a store that is damaged rejects, and one of another client too", TIMEOUT, withBroker(async ({ broker, open }) => {

@@ -13,7 +13,7 @@ import { Queue } from "./queue.js";
 import { Requests, type RequestOptions } from "./requests.js";
 import { Session } from "./session.js";
 import { checkSignal, onAbort } from "./signal.js";
-import type { Opened } from "./keeping.js";
+import { within, type Opened } from "./keeping.js";
 import { checkTopicName } from "./names.js";
 import { Ledger } from "./stores/ledger.js";
 import { readWishes, type FilterRequest, type Handler, type SubscribeOptions, type Subscription } from "./subscription.js";
@@ -83,6 +83,7 @@ export class Client extends EventTarget {
   };
   #backend: Backend | undefined;
   #loading: Promise<Backend> | undefined;
+  #opening: Promise<void> | undefined; // of the backend: it is there, or closed
   #abandon: ((error: MqttError) => void) | undefined; // the loading
   #release: (() => void) | undefined; // of the signal
   #end: MqttError | undefined;
@@ -117,7 +118,7 @@ export class Client extends EventTarget {
 
   /**
    * Says DISCONNECT and closes. What was not acknowledged rejects with `CLIENT_CLOSED`. Resolves when the WebSocket is
-   * closed, within two seconds.
+   * closed, within two seconds, and the store, within three more should it not answer.
    */
   close(options?: CloseOptions): Promise<void> {
     checkInteger("reasonCode", options?.reasonCode ?? 0, 0, 0xff);
@@ -130,7 +131,7 @@ export class Client extends EventTarget {
       this.#ended(error);
       this.#stateChanged(error.code === "CLIENT_CLOSED" ? { state: "closed" } : { state: "closed", reason: error });
     }
-    return Promise.resolve();
+    return within(this.#options.store && this.#opening); // so that the next client gets the store
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -361,8 +362,8 @@ export class Client extends EventTarget {
   #load(): Promise<Backend> {
     return (this.#loading ??= new Promise((resolve, reject) => {
       this.#abandon = reject;
-      this.#open()
-        .then((backend) => (this.#end ? void backend.stop(this.#end) : resolve(this.#begin(backend))))
+      this.#opening = this.#open()
+        .then((backend) => (this.#end ? backend.stop(this.#end) : resolve(this.#begin(backend))))
         .catch((error: unknown) => (error instanceof MqttError ? void this.#stop(error) : reject(error)));
     }));
   }
@@ -372,16 +373,17 @@ export class Client extends EventTarget {
     const remote = worker && (await startWorker(this.#settings, this.#options, this.#owner));
     if (remote) return remote;
     const core = await load(wasm);
-    return this.#onPage(core, worker ? "page" : false, store && (await Ledger.open(store)));
+    const opened = store && (await Ledger.open(store));
+    try {
+      return this.#onPage(core, worker ? "page" : false, opened);
+    } catch (error) {
+      await within(opened?.ledger.close()).catch(() => {});
+      throw error;
+    }
   }
 
   #onPage(core: Core, form: WorkerForm, opened?: Opened): Backend {
-    try {
-      return new Session(core, this.#settings, this.#options, this.#owner, form, opened);
-    } catch (error) {
-      opened?.ledger.close().catch(() => {});
-      throw error;
-    }
+    return new Session(core, this.#settings, this.#options, this.#owner, form, opened);
   }
 
   #begin(backend: Backend): Backend {

@@ -159,12 +159,20 @@ export class Keeping implements Keeper {
   /** Waits for the store, but not again where it has not answered. */
   async #within(work: Promise<void> | undefined): Promise<void> {
     if (this.#silent) return void work?.catch(() => {}); // whose problem is known
-    let timer: ReturnType<typeof setTimeout>;
-    const late = new Promise<void>((resolve) => {
-      timer = setTimeout(() => resolve(void (this.#silent = true)), PATIENCE);
-    });
-    await Promise.race([work, late]).finally(() => clearTimeout(timer));
+    await within(work, () => (this.#silent = true));
   }
+}
+
+/** Waits for what a store does, but not for ever. */
+export async function within(work: Promise<void> | undefined, late: () => unknown = () => {}): Promise<void> {
+  let timer: ReturnType<typeof setTimeout>;
+  const patience = new Promise<void>((resolve) => {
+    timer = setTimeout(() => {
+      late();
+      resolve();
+    }, PATIENCE);
+  });
+  await Promise.race([work, patience]).finally(() => clearTimeout(timer));
 }
 
 // A message is kept with the identifier under which it was enqueued: its length in a byte, then as many characters.

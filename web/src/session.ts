@@ -136,7 +136,10 @@ export class Session implements Backend {
   }
 
   start(): Promise<void> {
-    return this.#connection.start();
+    const started = this.#connection.start();
+    const keeping = this.#keeping;
+    // Who tries again, with another client, gets the store.
+    return keeping ? started.catch((error: unknown) => keeping.close().catch(() => {}).then(() => Promise.reject(error))) : started;
   }
 
   stop(error: MqttError, options?: CloseOptions): Promise<void> {

@@ -76,7 +76,7 @@ class Host implements TabOwner {
     try {
       session = new Session(core, { ...settings, urls }, options, owner, false, opened);
     } catch (error) {
-      opened?.ledger.close().catch(() => {});
+      await opened?.ledger.close().catch(() => {});
       throw error;
     }
     const { subscriptions } = session;
