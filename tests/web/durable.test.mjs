@@ -311,6 +311,63 @@ test("what cannot be stored is not sent, and harms nothing else", TIMEOUT, withB
   assert.ok(problems.length > 0 && problems.every((code) => code === "STORE_FAILED"));
 }));
 
+test("what cannot be stored is told also behind what must be stored in any case", TIMEOUT, withBroker(async ({ open }) => {
+  const store = slowStore();
+  const { client, peer } = await open(store);
+  const published = client.publish("a", "1", { qos: 1 });
+  const { id } = await peer.expect(PUBLISH);
+  store.before = () => {
+    throw new Error("the disk is full");
+  };
+  peer.send(acknowledgement(PUBACK, id)); // which is to be forgotten
+  await published;
+  await pause(10);
+  await assert.rejects(client.publish("a", "2", { qos: 1 }), { code: "STORE_FAILED" });
+  store.before = () => {};
+  client.publish("a", "3", { qos: 1 }).catch(() => {});
+  assert.equal((await peer.expect(PUBLISH)).payload.toString(), "3");
+}));
+
+test("what was stored stays there, whatever is stored of it later", TIMEOUT, withBroker(async ({ open }) => {
+  const store = slowStore();
+  const { client: before, peer: there } = await open(store);
+  await before.enqueue("a", "kept").stored;
+  await there.expect(PUBLISH);
+  await before.close();
+  store.before = (changes) => {
+    if (changes.some(([key, value]) => key > 0 && value)) throw new Error("the disk is full"); // but not so full that nothing may be deleted
+  };
+  const { client, peer } = await open(store); // the session is lost, so it is a new message
+  const settled = fates(client);
+  await peer.expectNothing(100);
+  store.before = () => {};
+  assert.equal((await peer.expect(PUBLISH)).payload.toString(), "kept");
+  assert.deepEqual(settled, []);
+}));
+
+test("that a cancelled message is stored says nothing of the next", TIMEOUT, withBroker(async ({ open }) => {
+  const store = slowStore();
+  const { client, peer } = await open(store);
+  await peer.expectNothing();
+  const writes = [];
+  store.before = () => new Promise((resolve) => writes.push(resolve));
+  const aborter = new AbortController();
+  client.enqueue("a", "1", { signal: aborter.signal });
+  await until(() => writes.length === 1);
+  aborter.abort();
+  await pause(5);
+  let isStored = false;
+  client.enqueue("a", "2").stored.then(() => (isStored = true));
+  await pause(5);
+  writes.shift()();
+  await until(() => writes.length === 1);
+  await pause(5);
+  assert.equal(isStored, false);
+  store.before = () => {};
+  writes.shift()();
+  await until(() => isStored);
+}));
+
 test("the server gets no acknowledgement for what cannot be stored, until it can", TIMEOUT, withBroker(async ({ open }) => {
   const store = slowStore();
   const { client, peer } = await open(store);

@@ -65,8 +65,7 @@ export class Session implements Backend {
       read: (offset, length) => engine.blob(offset, length),
       stored: (serial) => engine.stored(serial),
       storeFailed: (serial) => engine.storeFailed(serial),
-      idOf: (operation) => this.operations.idOf(operation),
-      kept: (operation) => this.operations.kept(operation),
+      operation: (number) => this.operations.forStore(number),
       report: (error) => owner.report(error),
     }));
     this.operations.store = {
