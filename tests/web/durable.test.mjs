@@ -328,6 +328,25 @@ test("what cannot be stored is told also behind what must be stored in any case"
   assert.equal((await peer.expect(PUBLISH)).payload.toString(), "3");
 }));
 
+test("a cancelled subscription that cannot be stored harms nothing", TIMEOUT, withBroker(async ({ open }) => {
+  const store = slowStore();
+  const { client, peer } = await open(store);
+  await peer.expectNothing();
+  let fail;
+  store.before = () => new Promise((_, reject) => (fail = reject));
+  const aborter = new AbortController();
+  const subscribing = client.subscribe("a", { signal: aborter.signal });
+  await until(() => fail);
+  aborter.abort();
+  await assert.rejects(subscribing, { code: "CANCELLED" });
+  store.before = () => {
+    throw new Error("the disk is full");
+  };
+  fail(new Error("the disk is full"));
+  await pause(20);
+  assert.equal(client.state, "online");
+}));
+
 test("what was stored stays there, whatever is stored of it later", TIMEOUT, withBroker(async ({ open }) => {
   const store = slowStore();
   const { client: before, peer: there } = await open(store);
