@@ -489,6 +489,20 @@ test("a message in doubt when the session is lost is told by its name", TIMEOUT,
   await peer.expectNothing();
 }));
 
+test("an event tells of what was enqueued in vain, too", TIMEOUT, withBroker(async ({ open }) => {
+  const { client } = await open(memoryStore(), { queue: { maxMessages: 1 } });
+  const settled = fates(client);
+  client.enqueue("a", "1");
+  const { id, acked } = client.enqueue("a", "2");
+  await assert.rejects(acked, { code: "QUEUE_FULL" });
+  await until(() => settled.length === 1);
+  assert.deepEqual([settled[0].id, settled[0].error.code], [id, "QUEUE_FULL"]);
+  await client.close();
+  const late = client.enqueue("a", "3");
+  await until(() => settled.length === 2);
+  assert.deepEqual([settled[1].id, settled[1].error.code], [late.id, "CLIENT_CLOSED"]);
+}));
+
 test("a cancelled message leaves no trace", TIMEOUT, withBroker(async ({ broker, open }) => {
   const store = memoryStore();
   const before = new Client(broker.url, { version: 5, store });

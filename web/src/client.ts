@@ -49,8 +49,8 @@ export interface ClientEvents {
   /** Every message that arrives, whatever subscription it is for. */
   message: CustomEvent<Message>;
   /**
-   * What became of a message that is in the store: one that was enqueued, by this client or one before it, by its `id`; or, with
-   * an empty `id`, one that a client before this one has published.
+   * What became of a message that is, or was to be, in the store: one that was enqueued, by this client or one before it, by its
+   * `id`; or, with an empty `id`, one that a client before this one has published.
    */
   settled: CustomEvent<Fate>;
   /** What no promise tells: a lost connection, a failed attempt to reconnect, a handler that threw. */
@@ -235,6 +235,7 @@ export class Client extends EventTarget {
     const acked = given.then((enqueued) => enqueued.acked);
     const stored = given.then((enqueued) => enqueued.stored);
     for (const promise of [stored, acked]) promise.catch(() => {}); // an event tells
+    given.catch((error: Error) => this.#owner.settled({ id, error }));
     return { id, stored, acked };
   }
 

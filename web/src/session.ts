@@ -182,7 +182,7 @@ export class Session implements Backend {
       const problem = coreError(error, "publish");
       if (problem instanceof TypeError) throw problem;
       const failed = Promise.reject(problem);
-      failed.catch(() => {});
+      failed.catch(() => this.operations.settled({ id, error: problem }));
       return { stored: failed, acked: failed };
     }
     this.published++;
