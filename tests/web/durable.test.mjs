@@ -573,5 +573,6 @@ test("enqueue() wants a store, and QoS 1 or 2", async () => {
   assert.throws(() => durable.enqueue("a", "1", { qos: 0 }), RangeError);
   assert.throws(() => durable.enqueue("a/#", "1"), TypeError);
   assert.throws(() => new Client("ws://127.0.0.1:9", { store: {} }), TypeError);
+  await assert.rejects(connect("ws://127.0.0.1:9", { store: { open: async () => ({}) } }), { code: "STORE_FAILED" });
   await durable.close();
 });
