@@ -76,6 +76,18 @@ for (const [where, worker, expected] of [["on the page", "false", false], ["in a
       });
       assert.deepEqual(outcome, ["CLIENT_CLOSED", true]);
     });
+
+    test("does not send what a signal has taken back before", { timeout: 20_000 }, async (t) => {
+      const [opened, broker] = await Promise.all([open(t), startBroker(t)]);
+      await begin(opened, broker.url, worker);
+      const connecting = opened.evaluate(() => window.client.connect());
+      const peer = await broker.online();
+      await connecting;
+      const code = await opened.evaluate(() => window.client.enqueue("a", "no", { signal: AbortSignal.abort() }).acked.catch((error) => error.code));
+      assert.equal(code, "CANCELLED");
+      await opened.evaluate(() => void window.client.enqueue("a", "yes"));
+      assert.equal((await peer.expect(PUBLISH)).payload.toString(), "yes");
+    });
   });
 }
 

@@ -229,9 +229,12 @@ export class Client extends EventTarget {
     const value: unknown = codec ? codec.encode(payload) : payload;
     const id = randomName();
     const give = (backend: Backend, content: unknown) => backend.enqueue(id, topic, content, flags, encoded, seconds, signal);
-    if (this.#backend && !this.#end) return { id, ...give(this.#backend, value) };
+    if (this.#backend && !this.#end && !signal?.aborted) return { id, ...give(this.#backend, value) };
     const copy = new Uint8Array(toBytes("payload", value));
-    const given = this.#with((backend) => Promise.resolve(give(backend, copy)));
+    const given = this.#with(async (backend) => {
+      if (signal?.aborted) throw new MqttError("CANCELLED", "publish", { cause: signal.reason });
+      return give(backend, copy);
+    });
     const acked = given.then((enqueued) => enqueued.acked);
     const stored = given.then((enqueued) => enqueued.stored);
     for (const promise of [stored, acked]) promise.catch(() => {}); // an event tells
