@@ -270,7 +270,8 @@ export class Client extends EventTarget {
     const handOver = () => {
       const batch = messages;
       messages = [];
-      return subscription?.ended ? undefined : handler(batch);
+      if (!subscription?.ended) return handler(batch);
+      for (const message of batch) message.ack(); // nobody else will
     };
     let subscription: Subscription | undefined;
     const subscribing = this.subscribe(filters, options, (message) => {
