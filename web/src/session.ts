@@ -147,6 +147,13 @@ export class Session implements Backend {
     return keeping ? stopped.then(() => keeping.close()).catch(() => {}) : stopped; // its problem was reported above
   }
 
+  /** Resolves when what was to be stored until now is, or cannot be. */
+  async written(): Promise<void> {
+    if (!this.#keeping) return;
+    this.#engine.flush();
+    await this.#keeping.written();
+  }
+
   /** Time may have passed unseen, or the network has changed. */
   wake(): void {
     this.#connection.wake();
