@@ -49,7 +49,7 @@ void Session::forget_message(const Outgoing& entry) {
   if (entry.stage == Stage::pubcomp) forget(Kept::released, entry.id);
 }
 
-// Nobody needs this record of a message any more: whether it can be written does not matter.
+// Nobody needs this record, of a message or of a filter, any more: whether it can be written does not matter.
 void Session::forgo(std::uint32_t serial) {
   if (!is_stored(serial)) unneeded_.push(serial);
 }

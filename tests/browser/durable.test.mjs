@@ -76,8 +76,51 @@ for (const [where, worker, expected] of [["on the page", "false", false], ["in a
       });
       assert.deepEqual(outcome, ["CLIENT_CLOSED", true]);
     });
+
+    test("does not send what a signal has taken back before", { timeout: 20_000 }, async (t) => {
+      const [opened, broker] = await Promise.all([open(t), startBroker(t)]);
+      await begin(opened, broker.url, worker);
+      const connecting = opened.evaluate(() => window.client.connect());
+      const peer = await broker.online();
+      await connecting;
+      const code = await opened.evaluate(() => window.client.enqueue("a", "no", { signal: AbortSignal.abort() }).acked.catch((error) => error.code));
+      assert.equal(code, "CANCELLED");
+      await opened.evaluate(() => void window.client.enqueue("a", "yes"));
+      assert.equal((await peer.expect(PUBLISH)).payload.toString(), "yes");
+    });
+
+    test("… and of what is published and closed at once", { timeout: 20_000 }, async (t) => {
+      const [opened, broker] = await Promise.all([open(t), startBroker(t)]);
+      await begin(opened, broker.url, worker);
+      const connecting = opened.evaluate(() => window.client.connect());
+      await broker.online();
+      await connecting;
+      const outcome = await opened.evaluate(async () => {
+        const { stored, acked } = window.client.enqueue("a", "one");
+        const told = [window.client.publish("a", "two", { qos: 1 }), acked].map((promise) => promise.catch((error) => error.stored));
+        await window.client.close();
+        return Promise.all([...told, stored.then(() => true)]);
+      });
+      assert.deepEqual(outcome, [true, true, true]);
+    });
   });
 }
+
+test("a tab that leaves others knows what of its own is in the store", { timeout: 20_000 }, async (t) => {
+  const [opened, broker] = await Promise.all([open(t), startBroker(t)]);
+  const other = await open(t, "/page.html", opened.context());
+  for (const one of [opened, other]) await begin(one, broker.url, '{ shared: "/dist/worker.mjs" }');
+  const connecting = Promise.all([opened, other].map((one) => one.evaluate(() => window.client.connect())));
+  const peer = await broker.online();
+  await connecting;
+  const outcome = await opened.evaluate(async () => {
+    const told = window.client.publish("a", "one", { qos: 1 }).catch((error) => error.stored);
+    await window.client.close();
+    return told;
+  });
+  assert.equal(outcome, true);
+  assert.equal((await peer.expect(PUBLISH)).payload.toString(), "one");
+});
 
 test("two tabs do not have the same store", { timeout: 20_000 }, async (t) => {
   const [opened, broker] = await Promise.all([open(t), startBroker(t)]);

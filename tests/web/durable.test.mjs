@@ -14,16 +14,24 @@ function slowStore() {
     writes: 0,
     /** Has each write wait for what this returns; what it throws is the store's problem. */
     before: () => {},
+    /** Reading and closing wait for what this returns. */
+    slow: () => {},
     async open() {
       const opened = await inner.open();
       return {
-        read: () => opened.read(),
+        async *read() {
+          await store.slow();
+          yield* opened.read();
+        },
         write: async (changes) => {
           store.writes++;
           await store.before(changes);
           return opened.write(changes);
         },
-        close: () => opened.close(),
+        close: async () => {
+          await store.slow();
+          return opened.close();
+        },
       };
     },
   };
@@ -88,6 +96,23 @@ test("what is enqueued as text, to a topic that is new, goes out as it is", TIME
   }
   assert.throws(() => client.enqueue("third", undefined), TypeError);
   await client.drain();
+}));
+
+test("payloads of Node's buffers are copied during the call, before the store is open, too", TIMEOUT, withBroker(async ({ broker, t }) => {
+  const buffer = Buffer.from("before");
+  const client = new Client(broker.url, { version: 5, store: memoryStore(), will: { topic: "w", payload: buffer } });
+  t.after(() => client.close());
+  client.publish("a", buffer, { qos: 1 }).catch(() => {});
+  client.enqueue("b", buffer);
+  buffer.fill("x");
+  const connecting = client.connect();
+  const peer = await broker.accept();
+  const { body } = await peer.expect(CONNECT);
+  assert.ok(body.includes("before"));
+  peer.send(connack());
+  await connecting;
+  const sent = await peer.expectAll(PUBLISH, PUBLISH);
+  assert.deepEqual(sent.map(({ payload }) => payload.toString()), ["before", "before"]);
 }));
 
 test("nothing leaves before it is stored", TIMEOUT, withBroker(async ({ open }) => {
@@ -307,6 +332,82 @@ test("what cannot be stored is not sent, and harms nothing else", TIMEOUT, withB
   assert.ok(problems.length > 0 && problems.every((code) => code === "STORE_FAILED"));
 }));
 
+test("what cannot be stored is told also behind what must be stored in any case", TIMEOUT, withBroker(async ({ open }) => {
+  const store = slowStore();
+  const { client, peer } = await open(store);
+  const published = client.publish("a", "1", { qos: 1 });
+  const { id } = await peer.expect(PUBLISH);
+  store.before = () => {
+    throw new Error("the disk is full");
+  };
+  peer.send(acknowledgement(PUBACK, id)); // which is to be forgotten
+  await published;
+  await pause(10);
+  await assert.rejects(client.publish("a", "2", { qos: 1 }), { code: "STORE_FAILED" });
+  store.before = () => {};
+  client.publish("a", "3", { qos: 1 }).catch(() => {});
+  assert.equal((await peer.expect(PUBLISH)).payload.toString(), "3");
+}));
+
+test("a cancelled subscription that cannot be stored harms nothing", TIMEOUT, withBroker(async ({ open }) => {
+  const store = slowStore();
+  const { client, peer } = await open(store);
+  await peer.expectNothing();
+  let fail;
+  store.before = () => new Promise((_, reject) => (fail = reject));
+  const aborter = new AbortController();
+  const subscribing = client.subscribe("a", { signal: aborter.signal });
+  await until(() => fail);
+  aborter.abort();
+  await assert.rejects(subscribing, { code: "CANCELLED" });
+  store.before = () => {
+    throw new Error("the disk is full");
+  };
+  fail(new Error("the disk is full"));
+  await pause(20);
+  assert.equal(client.state, "online");
+}));
+
+test("what was stored stays there, whatever is stored of it later", TIMEOUT, withBroker(async ({ open }) => {
+  const store = slowStore();
+  const { client: before, peer: there } = await open(store);
+  await before.enqueue("a", "kept").stored;
+  await there.expect(PUBLISH);
+  await before.close();
+  store.before = (changes) => {
+    if (changes.some(([key, value]) => key > 0 && value)) throw new Error("the disk is full"); // but not so full that nothing may be deleted
+  };
+  const { client, peer } = await open(store); // the session is lost, so it is a new message
+  const settled = fates(client);
+  await peer.expectNothing(100);
+  store.before = () => {};
+  assert.equal((await peer.expect(PUBLISH)).payload.toString(), "kept");
+  assert.deepEqual(settled, []);
+}));
+
+test("that a cancelled message is stored says nothing of the next", TIMEOUT, withBroker(async ({ open }) => {
+  const store = slowStore();
+  const { client, peer } = await open(store);
+  await peer.expectNothing();
+  const writes = [];
+  store.before = () => new Promise((resolve) => writes.push(resolve));
+  const aborter = new AbortController();
+  client.enqueue("a", "1", { signal: aborter.signal });
+  await until(() => writes.length === 1);
+  aborter.abort();
+  await pause(5);
+  let isStored = false;
+  client.enqueue("a", "2").stored.then(() => (isStored = true));
+  await pause(5);
+  writes.shift()();
+  await until(() => writes.length === 1);
+  await pause(5);
+  assert.equal(isStored, false);
+  store.before = () => {};
+  writes.shift()();
+  await until(() => isStored);
+}));
+
 test("the server gets no acknowledgement for what cannot be stored, until it can", TIMEOUT, withBroker(async ({ open }) => {
   const store = slowStore();
   const { client, peer } = await open(store);
@@ -409,6 +510,20 @@ test("a message in doubt when the session is lost is told by its name", TIMEOUT,
   await peer.expectNothing();
 }));
 
+test("an event tells of what was enqueued in vain, too", TIMEOUT, withBroker(async ({ open }) => {
+  const { client } = await open(memoryStore(), { queue: { maxMessages: 1 } });
+  const settled = fates(client);
+  client.enqueue("a", "1");
+  const { id, acked } = client.enqueue("a", "2");
+  await assert.rejects(acked, { code: "QUEUE_FULL" });
+  await until(() => settled.length === 1);
+  assert.deepEqual([settled[0].id, settled[0].error.code], [id, "QUEUE_FULL"]);
+  await client.close();
+  const late = client.enqueue("a", "3");
+  await until(() => settled.length === 2);
+  assert.deepEqual([settled[1].id, settled[1].error.code], [late.id, "CLIENT_CLOSED"]);
+}));
+
 test("a cancelled message leaves no trace", TIMEOUT, withBroker(async ({ broker, open }) => {
   const store = memoryStore();
   const before = new Client(broker.url, { version: 5, store });
@@ -431,6 +546,35 @@ test("one client at a time has a store", TIMEOUT, withBroker(async ({ broker, op
   await open(store, { sessionPresent: 1 });
 }));
 
+test("a client that has ended, whatever it was at, has let go of the store", TIMEOUT, withBroker(async ({ broker, open, t }) => {
+  const store = slowStore();
+  const again = async () => {
+    const client = new Client(broker.url, { version: 5, store, clientId: "one" });
+    t.after(() => client.close());
+    await client.enqueue("a", "1").stored;
+    await client.close();
+  };
+  store.slow = () => pause(20);
+  await again();
+  const opening = new Client(broker.url, { store });
+  const abandoned = assert.rejects(opening.connect(), { code: "CLIENT_CLOSED" });
+  await pause(5);
+  await opening.close();
+  await abandoned;
+  await again();
+  const refused = connect(broker.url, { version: 5, store });
+  const peer = await broker.accept();
+  await peer.expect(CONNECT);
+  peer.send(connack({ reason: 0x86 }));
+  await assert.rejects(refused, { code: "CONNACK_REFUSED" });
+  await again();
+  const { client, peer: other } = await open(store, { clientId: "one" });
+  await other.expect(PUBLISH);
+  await client.close();
+  await assert.rejects(connect(broker.url, { store, clientId: "two" }), { code: "OPTIONS_CONFLICT" });
+  await again();
+}));
+
 test("a store that is damaged rejects, and one of another client too", TIMEOUT, withBroker(async ({ broker, open }) => {
   const store = memoryStore();
   const { client, peer } = await open(store, { clientId: "one" });
@@ -450,5 +594,6 @@ test("enqueue() wants a store, and QoS 1 or 2", async () => {
   assert.throws(() => durable.enqueue("a", "1", { qos: 0 }), RangeError);
   assert.throws(() => durable.enqueue("a/#", "1"), TypeError);
   assert.throws(() => new Client("ws://127.0.0.1:9", { store: {} }), TypeError);
+  await assert.rejects(connect("ws://127.0.0.1:9", { store: { open: async () => ({}) } }), { code: "STORE_FAILED" });
   await durable.close();
 });

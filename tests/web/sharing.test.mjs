@@ -1,7 +1,7 @@
 // Who has which filter: several users of one, refusals, signals, and what is kept from whom.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { acknowledgement, identifier, PUBACK, publish, suback, SUBSCRIBE, unsuback, UNSUBSCRIBE } from "./fake-broker.mjs";
+import { acknowledgement, DISCONNECT, identifier, PUBACK, publish, suback, SUBSCRIBE, unsuback, UNSUBSCRIBE } from "./fake-broker.mjs";
 import { pause, subscribed, until, withClient } from "./kit.mjs";
 
 const retained = (payload) => publish("f/a", payload, { retain: 1 });
@@ -129,6 +129,26 @@ test("a batch is not handed over after unsubscribe(), nor after close()", withCl
   peer.send(publish("b", "x"));
   await peer.ended();
   assert.equal(batches, 0);
+}));
+
+test("a batch that is not handed over holds up no acknowledgement", withClient(async ({ client, peer }) => {
+  const batch = client.batch("a", { qos: 1, ack: "manual" }, () => assert.fail());
+  peer.send(suback((await peer.expect(SUBSCRIBE)).id, 1));
+  const subscription = await batch;
+  client.route("a", () => void subscription.unsubscribe().catch(() => {}));
+  peer.send(publish("a", "x", { qos: 1, id: 1 }), publish("b", "x", { qos: 1, id: 2 }));
+  const packets = [await peer.next(), await peer.next(), await peer.next()];
+  assert.deepEqual(packets.filter(({ type }) => type === PUBACK).map(({ id }) => id), [1, 2]);
+}));
+
+test("after close() no message is acknowledged, by hand neither", withClient(async ({ client, peer }) => {
+  const got = [];
+  await subscribed(client, peer, "a", { qos: 1, ack: "manual" }, (message) => got.push(message));
+  peer.send(publish("a", "x", { qos: 1, id: 1 }));
+  await until(() => got.length === 1);
+  void client.close();
+  got[0].ack();
+  await peer.expect(DISCONNECT);
 }));
 
 test("messages() ends with close(), also before its SUBSCRIBE is answered", withClient(async ({ client, peer }) => {

@@ -13,7 +13,7 @@ import { Queue } from "./queue.js";
 import { Requests, type RequestOptions } from "./requests.js";
 import { Session } from "./session.js";
 import { checkSignal, onAbort } from "./signal.js";
-import type { Opened } from "./keeping.js";
+import { within, type Opened } from "./keeping.js";
 import { checkTopicName } from "./names.js";
 import { Ledger } from "./stores/ledger.js";
 import { readWishes, type FilterRequest, type Handler, type SubscribeOptions, type Subscription } from "./subscription.js";
@@ -49,8 +49,8 @@ export interface ClientEvents {
   /** Every message that arrives, whatever subscription it is for. */
   message: CustomEvent<Message>;
   /**
-   * What became of a message that is in the store: one that was enqueued, by this client or one before it, by its `id`; or, with
-   * an empty `id`, one that a client before this one has published.
+   * What became of a message that is, or was to be, in the store: one that was enqueued, by this client or one before it, by its
+   * `id`; or, with an empty `id`, one that a client before this one has published.
    */
   settled: CustomEvent<Fate>;
   /** What no promise tells: a lost connection, a failed attempt to reconnect, a handler that threw. */
@@ -83,6 +83,7 @@ export class Client extends EventTarget {
   };
   #backend: Backend | undefined;
   #loading: Promise<Backend> | undefined;
+  #opening: Promise<void> | undefined; // of the backend: it is there, or closed
   #abandon: ((error: MqttError) => void) | undefined; // the loading
   #release: (() => void) | undefined; // of the signal
   #end: MqttError | undefined;
@@ -117,7 +118,7 @@ export class Client extends EventTarget {
 
   /**
    * Says DISCONNECT and closes. What was not acknowledged rejects with `CLIENT_CLOSED`. Resolves when the WebSocket is
-   * closed, within two seconds.
+   * closed, within two seconds, and the store, within three more should it not answer.
    */
   close(options?: CloseOptions): Promise<void> {
     checkInteger("reasonCode", options?.reasonCode ?? 0, 0, 0xff);
@@ -130,7 +131,7 @@ export class Client extends EventTarget {
       this.#ended(error);
       this.#stateChanged(error.code === "CLIENT_CLOSED" ? { state: "closed" } : { state: "closed", reason: error });
     }
-    return Promise.resolve();
+    return within(this.#options.store && this.#opening); // so that the next client gets the store
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -201,7 +202,7 @@ export class Client extends EventTarget {
     const value: unknown = codec ? codec.encode(payload) : payload;
     const backend = this.#backendNow();
     if (!backend) {
-      const copy = toBytes("payload", value).slice();
+      const copy = new Uint8Array(toBytes("payload", value)); // slice() of Node's buffers makes none
       const later = { ...options, properties: structuredClone(properties), codec: null } as PublishOptions;
       const sent = this.#load().then(() => this.publish(topic, copy, later));
       if (qos === 0) sent.catch(() => {}); // who sends QoS 0 without waiting has said that its fate does not matter
@@ -228,12 +229,16 @@ export class Client extends EventTarget {
     const value: unknown = codec ? codec.encode(payload) : payload;
     const id = randomName();
     const give = (backend: Backend, content: unknown) => backend.enqueue(id, topic, content, flags, encoded, seconds, signal);
-    if (this.#backend && !this.#end) return { id, ...give(this.#backend, value) };
-    const copy = toBytes("payload", value).slice();
-    const given = this.#with((backend) => Promise.resolve(give(backend, copy)));
+    if (this.#backend && !this.#end && !signal?.aborted) return { id, ...give(this.#backend, value) };
+    const copy = new Uint8Array(toBytes("payload", value));
+    const given = this.#with(async (backend) => {
+      if (signal?.aborted) throw new MqttError("CANCELLED", "publish", { cause: signal.reason });
+      return give(backend, copy);
+    });
     const acked = given.then((enqueued) => enqueued.acked);
     const stored = given.then((enqueued) => enqueued.stored);
     for (const promise of [stored, acked]) promise.catch(() => {}); // an event tells
+    given.catch((error: Error) => this.#owner.settled({ id, error }));
     return { id, stored, acked };
   }
 
@@ -265,7 +270,8 @@ export class Client extends EventTarget {
     const handOver = () => {
       const batch = messages;
       messages = [];
-      return subscription?.ended ? undefined : handler(batch);
+      if (!subscription?.ended) return handler(batch);
+      for (const message of batch) message.ack(); // nobody else will
     };
     let subscription: Subscription | undefined;
     const subscribing = this.subscribe(filters, options, (message) => {
@@ -361,8 +367,8 @@ export class Client extends EventTarget {
   #load(): Promise<Backend> {
     return (this.#loading ??= new Promise((resolve, reject) => {
       this.#abandon = reject;
-      this.#open()
-        .then((backend) => (this.#end ? void backend.stop(this.#end) : resolve(this.#begin(backend))))
+      this.#opening = this.#open()
+        .then((backend) => (this.#end ? backend.stop(this.#end) : resolve(this.#begin(backend))))
         .catch((error: unknown) => (error instanceof MqttError ? void this.#stop(error) : reject(error)));
     }));
   }
@@ -372,16 +378,17 @@ export class Client extends EventTarget {
     const remote = worker && (await startWorker(this.#settings, this.#options, this.#owner));
     if (remote) return remote;
     const core = await load(wasm);
-    return this.#onPage(core, worker ? "page" : false, store && (await Ledger.open(store)));
+    const opened = store && (await Ledger.open(store));
+    try {
+      return this.#onPage(core, worker ? "page" : false, opened);
+    } catch (error) {
+      await within(opened?.ledger.close()).catch(() => {});
+      throw error;
+    }
   }
 
   #onPage(core: Core, form: WorkerForm, opened?: Opened): Backend {
-    try {
-      return new Session(core, this.#settings, this.#options, this.#owner, form, opened);
-    } catch (error) {
-      opened?.ledger.close().catch(() => {});
-      throw error;
-    }
+    return new Session(core, this.#settings, this.#options, this.#owner, form, opened);
   }
 
   #begin(backend: Backend): Backend {

@@ -2,6 +2,7 @@
 import { Kept } from "./engine/abi.js";
 import type { Keeper } from "./engine/records.js";
 import type { Change, KeptRecord, Ledger } from "./stores/ledger.js";
+import { nameOf } from "./stores/survey.js";
 
 /** A store that is open, and what was in it. */
 export interface Opened {
@@ -17,25 +18,30 @@ export interface KeepingOwner {
   stored(serial: number): void;
   /** The change with this serial cannot be kept. */
   storeFailed(serial: number): void;
-  /** The identifier of the message that is this operation; empty if it has none. */
-  idOf(operation: number): string;
-  /** The message of this operation outlives the client from now on. */
-  kept(operation: number): void;
+  /** What becomes of the message that is this operation. */
+  operation(number: number): KeptOperation;
   report(error: unknown): void;
+}
+
+/** The operation of a message, whatever its number stands for later. */
+export interface KeptOperation {
+  /** How the store knows the message; empty if by no name. */
+  id: string;
+  /** Whether the store has it already. */
+  isKept: boolean;
+  /** The message outlives the client from now on. */
+  kept(): void;
 }
 
 interface Entry extends Change {
   serial: number;
-  operation: number;
-  /** Is not to be kept any more, but its serial passes in its turn. */
-  failed?: boolean;
+  /** It can fail by itself: a message that is not stored yet, and a subscription that the server was not asked for. */
+  mayFail?: boolean;
+  kept?: () => void;
 }
 
 const AGAIN = { first: 1000, most: 30_000 }; // ms until what must be kept is tried again
 const PATIENCE = 3000; // ms for a store that does not answer, when the client ends
-
-/** What can fail by itself: a message that was not sent, and a subscription that the server was not asked for. */
-const mayFail = ({ kind, bytes }: Change) => bytes !== undefined && (kind === Kept.message || kind === Kept.subscription);
 
 /**
  * Collects the changes of a turn, and writes them as one group; the next collects meanwhile. What cannot be written fails, if
@@ -62,17 +68,21 @@ export class Keeping implements Keeper {
 
   persist(serial: number, kind: number, key: number, offset: number, length: number, operation: number): void {
     const record = this.#owner.read(offset, length);
-    const bytes = kind === Kept.message ? joinId(this.#owner.idOf(operation), record) : record.slice();
-    this.#changes.push({ serial, kind, key, bytes, operation });
+    if (kind === Kept.message) {
+      const { id, isKept, kept } = this.#owner.operation(operation);
+      this.#changes.push({ serial, kind, key, bytes: joinId(id, record), mayFail: !isKept, kept });
+    } else {
+      this.#changes.push({ serial, kind, key, bytes: record.slice(), mayFail: kind === Kept.subscription });
+    }
   }
 
   forget(serial: number, kind: number, key: number): void {
-    this.#changes.push({ serial, kind, key, bytes: undefined, operation: 0 });
+    this.#changes.push({ serial, kind, key, bytes: undefined });
   }
 
   flush(): void {
     if (this.#changes.length > 0) this.#writing ??= this.#run();
-    if (this.#resting && this.#changes.some(mayFail)) this.#wake(); // somebody waits to hear of it
+    if (this.#resting && this.#changes.some(({ mayFail }) => mayFail)) this.#wake(); // somebody waits to hear of it
   }
 
   // ---- the store ----
@@ -92,37 +102,41 @@ export class Keeping implements Keeper {
   async #write(entries: Entry[]): Promise<Entry[]> {
     let error: unknown;
     try {
-      await this.#ledger.write(entries.filter(({ failed }) => !failed));
+      await this.#ledger.write(entries);
       this.#pause = 0;
       this.#done(entries);
+      this.#owner.stored(entries.at(-1)!.serial);
       return [];
     } catch (cause) {
       error = cause;
       if (this.#pause === 0) this.#owner.report(error);
     }
-    // One by one, so that what can be kept is; behind what must be and cannot, nothing.
-    const left: Entry[] = [];
-    for (const entry of entries) {
+    // One by one, so that what can be kept is: first what must be, but together where a message moves, which must not vanish.
+    const must = entries.filter(({ mayFail }) => !mayFail);
+    const left = must.some(({ kept }) => kept) ? [must] : must.map((entry) => [entry]);
+    try {
+      for (; left.length > 0 && entries.length > 1; left.shift()) {
+        await this.#ledger.write(left[0]!);
+        this.#done(left[0]!);
+      }
+    } catch {} // behind it, nothing
+    const forgotten = new Map(entries.flatMap(({ kind, key, bytes }, index) => (bytes ? [] : [[nameOf(kind, key), index]])));
+    for (const [index, entry] of entries.entries()) {
+      if (!entry.mayFail || forgotten.get(nameOf(entry.kind, entry.key))! > index) continue; // nobody waits for it any more
       try {
         if (left.length > 0 || entries.length === 1) throw error;
-        await this.#ledger.write(entry.failed ? [] : [entry]);
+        await this.#ledger.write([entry]);
         this.#done([entry]);
       } catch {
-        if (!mayFail(entry)) {
-          left.push(entry);
-          continue;
-        }
         this.#owner.storeFailed(entry.serial);
-        if (left.length > 0) left.push({ ...entry, bytes: undefined, operation: 0, failed: true });
       }
     }
     if (left.length === 0) this.#owner.stored(entries.at(-1)!.serial);
-    return left;
+    return left.flat();
   }
 
   #done(entries: readonly Entry[]): void {
-    this.#owner.stored(entries.at(-1)!.serial);
-    for (const { operation } of entries) if (operation > 0) this.#owner.kept(operation);
+    for (const { kept } of entries) kept?.();
   }
 
   #rest(): Promise<void> {
@@ -138,7 +152,7 @@ export class Keeping implements Keeper {
         this.#pause = Math.min(this.#pause * 2, AGAIN.most);
         this.#wake();
       }, this.#pause);
-      if (this.#closing || this.#changes.some(mayFail)) this.#wake(); // the latter came while it was tried
+      if (this.#closing || this.#changes.some(({ mayFail }) => mayFail)) this.#wake(); // the latter came while it was tried
     });
   }
 
@@ -159,12 +173,20 @@ export class Keeping implements Keeper {
   /** Waits for the store, but not again where it has not answered. */
   async #within(work: Promise<void> | undefined): Promise<void> {
     if (this.#silent) return void work?.catch(() => {}); // whose problem is known
-    let timer: ReturnType<typeof setTimeout>;
-    const late = new Promise<void>((resolve) => {
-      timer = setTimeout(() => resolve(void (this.#silent = true)), PATIENCE);
-    });
-    await Promise.race([work, late]).finally(() => clearTimeout(timer));
+    await within(work, () => (this.#silent = true));
   }
+}
+
+/** Waits for what a store does, but not for ever. */
+export async function within(work: Promise<void> | undefined, late: () => unknown = () => {}): Promise<void> {
+  let timer: ReturnType<typeof setTimeout>;
+  const patience = new Promise<void>((resolve) => {
+    timer = setTimeout(() => {
+      late();
+      resolve();
+    }, PATIENCE);
+  });
+  await Promise.race([work, patience]).finally(() => clearTimeout(timer));
 }
 
 // A message is kept with the identifier under which it was enqueued: its length in a byte, then as many characters.

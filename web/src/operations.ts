@@ -1,6 +1,7 @@
 import type { Outcomes } from "./engine/records.js";
 import { coreError, MqttError, type ErrorCode, type Phase } from "./errors.js";
 import type { PubackProperties } from "./generated/properties.js";
+import type { KeptOperation } from "./keeping.js";
 import { parseProperties } from "./properties.js";
 import { onAbort } from "./signal.js";
 
@@ -235,9 +236,11 @@ export class Operations implements Outcomes {
     return { number, stored, acked };
   }
 
-  /** The identifier of the message that is this operation; empty if it has none. */
-  idOf(number: number): string {
-    return this.#find(number)?.id ?? "";
+  /** An operation, as what keeps its message sees it: it may take time, and others get the number. */
+  forStore(number: number): KeptOperation {
+    const operation = this.#operations[number];
+    const id = (operation as Partial<Operation> | undefined)?.id ?? "";
+    return { id, isKept: this.#kept.has(number), kept: () => this.#operations[number] === operation && this.kept(number) };
   }
 
   /** The message of this operation is in the store. */

@@ -305,7 +305,7 @@ export function readOptions(url: ServerUrl, options: ConnectOptions): Settings {
 
   const bytes: [BytesOption, Uint8Array][] = [];
   const add = (option: BytesOption, name: string, value: unknown) => {
-    if (value !== undefined) bytes.push([option, toField(name, value).slice()]);
+    if (value !== undefined) bytes.push([option, new Uint8Array(toField(name, value))]);
   };
   // Some properties of CONNECT are options too.
   const properties = Object.entries(options.properties ?? {});

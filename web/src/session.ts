@@ -65,8 +65,7 @@ export class Session implements Backend {
       read: (offset, length) => engine.blob(offset, length),
       stored: (serial) => engine.stored(serial),
       storeFailed: (serial) => engine.storeFailed(serial),
-      idOf: (operation) => this.operations.idOf(operation),
-      kept: (operation) => this.operations.kept(operation),
+      operation: (number) => this.operations.forStore(number),
       report: (error) => owner.report(error),
     }));
     this.operations.store = {
@@ -136,13 +135,23 @@ export class Session implements Backend {
   }
 
   start(): Promise<void> {
-    return this.#connection.start();
+    const started = this.#connection.start();
+    const keeping = this.#keeping;
+    // Who tries again, with another client, gets the store.
+    return keeping ? started.catch((error: unknown) => keeping.close().catch(() => {}).then(() => Promise.reject(error))) : started;
   }
 
   stop(error: MqttError, options?: CloseOptions): Promise<void> {
     const stopped = this.#connection.stop(error, options);
     const keeping = this.#keeping;
     return keeping ? stopped.then(() => keeping.close()).catch(() => {}) : stopped; // its problem was reported above
+  }
+
+  /** Resolves when what was to be stored until now is, or cannot be. */
+  async written(): Promise<void> {
+    if (!this.#keeping) return;
+    this.#engine.flush();
+    await this.#keeping.written();
   }
 
   /** Time may have passed unseen, or the network has changed. */
@@ -180,7 +189,7 @@ export class Session implements Backend {
       const problem = coreError(error, "publish");
       if (problem instanceof TypeError) throw problem;
       const failed = Promise.reject(problem);
-      failed.catch(() => {});
+      failed.catch(() => this.operations.settled({ id, error: problem }));
       return { stored: failed, acked: failed };
     }
     this.published++;

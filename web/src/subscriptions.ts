@@ -152,7 +152,7 @@ export class Subscriptions extends Handlers implements Deliveries<Filter>, Resto
   /** Has a message wait for its handlers' acknowledgement. */
   #hold(serial: number): Held {
     this.engine.command("hold", serial);
-    return new Held((reason) => this.engine.acknowledge(serial, reason));
+    return new Held((reason) => void (this.halted || this.engine.acknowledge(serial, reason)));
   }
 
   chunkEnd(through: number | undefined): void {

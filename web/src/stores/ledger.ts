@@ -76,7 +76,7 @@ export class Ledger {
       const live = new Map(records.map(({ kind, key, sequence, crc }) => [nameOf(kind, key), { sequence, crc }]));
       return { ledger: new Ledger(opened, live, head), records };
     } catch (error) {
-      await opened?.close().catch(() => {});
+      await (async () => opened?.close())().catch(() => {}); // which may throw at once
       throw toMqttError(error, "open");
     }
   }

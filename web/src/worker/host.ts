@@ -66,9 +66,11 @@ class Host implements TabOwner {
       stateChanged: (change) => this.#tabs.forEach((tab) => tab.state(change)),
       report: (error) => this.#tabs.forEach((tab) => tab.post("report", { error: toClone(error) })),
       ended: (error) => {
-        for (const tab of this.#tabs) tab.post("ended", { error: toClone(error) });
+        const tabs = this.#tabs;
         this.over = true;
         this.#tabs = [];
+        // The pages know by then what is in the store.
+        void session.written().then(() => tabs.forEach((tab) => tab.post("ended", { error: toClone(error) })));
       },
       settled: ({ error, ...fate }) => this.#tabs.forEach((tab) => tab.post("settled", { ...fate, error: error && toClone(error) })),
     };
@@ -76,7 +78,7 @@ class Host implements TabOwner {
     try {
       session = new Session(core, { ...settings, urls }, options, owner, false, opened);
     } catch (error) {
-      opened?.ledger.close().catch(() => {});
+      await opened?.ledger.close().catch(() => {});
       throw error;
     }
     const { subscriptions } = session;
@@ -135,6 +137,7 @@ class Host implements TabOwner {
     tab.leave();
     this.handled();
     for (const [id, asked] of this.#questions) if (asked.tab === tab) this.#put(id, asked);
+    await this.#session!.written(); // as above
   }
 
   // ---- what a page alone can answer ----

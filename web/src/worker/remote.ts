@@ -85,6 +85,8 @@ export class RemoteSession implements Backend {
       if (data instanceof ArrayBuffer) this.#receive(new Contents(data));
       else this.#heard(data);
     };
+    // What the Worker is still storing may come to be there. It alone tells what fails when it ends.
+    if (settings.durable) this.#operations.store = { ending: false, written: async () => this.#stopping?.catch(() => {}) };
     void home.gone.then(() => this.#finish(new MqttError("WORKER_LOST", "session")));
   }
 
@@ -292,7 +294,7 @@ export class RemoteSession implements Backend {
   // ---- what the Worker says ----
 
   #receive(contents: Contents): void {
-    if (this.#end) return;
+    if (this.#end && !this.#stopping) return;
     const [bytesReceived, bytesSent, connections, pending, pendingBytes, dropped] = contents.counters as unknown as [number, number, number, number, number, number];
     this.stats = { bytesReceived, bytesSent, connections, pending, pendingBytes };
     this.#droppedThere = dropped;
