@@ -5,7 +5,7 @@ import { Client, connect, memoryStore, MqttError } from "tarta";
 import {
   acknowledgement, connack, CONNECT, DISCONNECT, FakeBroker, PUBACK, PUBCOMP, PUBLISH, publish, PUBREC, PUBREL, SUBSCRIBE, suback, UNSUBSCRIBE, unsuback,
 } from "./fake-broker.mjs";
-import { pause, until } from "./kit.mjs";
+import { pause, TIMEOUT, until, withBroker } from "./kit.mjs";
 
 /** A store whose writes wait, or fail, when a test wants it. */
 function slowStore() {
@@ -37,23 +37,6 @@ function slowStore() {
   };
   return store;
 }
-
-const TIMEOUT = { timeout: 5000 };
-const withBroker = (run) => async (t) => {
-  const broker = await FakeBroker.start();
-  t.after(() => broker.stop());
-  const open = async (store, { sessionPresent = 0, ...options } = {}) => {
-    const client = new Client(broker.url, { version: 5, reconnect: false, store, ...options });
-    t.after(() => client.close());
-    const connecting = client.connect();
-    const peer = await broker.accept();
-    const hello = await peer.expect(CONNECT);
-    peer.send(connack({ sessionPresent }));
-    await connecting;
-    return { client, peer, hello };
-  };
-  await run({ broker, open, t });
-};
 
 const clientIdOf = ({ body }) => body.toString("latin1").match(/[0-9a-z]{23}$/)?.[0];
 const fates = (client) => {
@@ -194,116 +177,6 @@ test("subscriptions keep their identifiers, and are made again where the server 
   const { peer: last } = await open(store);
   assert.equal((await last.expect(SUBSCRIBE)).filters[0].filter, "a");
   await last.expectNothing();
-}));
-
-/** A store of a client that has subscribed to "a" and is closed. */
-async function subscribedBefore(open) {
-  const store = memoryStore();
-  const { client, peer } = await open(store);
-  const subscribing = client.subscribe("a", { qos: 2 });
-  peer.send(suback((await peer.expect(SUBSCRIBE)).id, 2));
-  await subscribing;
-  await client.close();
-  return store;
-}
-
-test("messages for what the client before has subscribed to wait until this one does", TIMEOUT, withBroker(async ({ open }) => {
-  const { client, peer } = await open(await subscribedBefore(open), { sessionPresent: 1 });
-  const got = [];
-  peer.send(publish("a", "zero"), publish("a", "one", { qos: 1, id: 1 }), publish("a", "two", { qos: 2, id: 2 }));
-  await peer.expectNothing();
-  const subscribing = client.subscribe("a", { qos: 2 }, (message) => got.push(message.text()));
-  assert.equal((await peer.expect(PUBACK)).id, 1);
-  const { id } = await peer.expect(SUBSCRIBE);
-  assert.equal((await peer.expect(PUBREC)).id, 2); // which had to be stored
-  peer.send(suback(id, 2), publish("a", "three", { qos: 1, id: 3 }));
-  await subscribing;
-  assert.equal((await peer.expect(PUBACK)).id, 3);
-  assert.deepEqual(got, ["one", "two", "three"]);
-}));
-
-test("… and are acknowledged by hand, or taken by a loop, a batch or a route", TIMEOUT, withBroker(async ({ open }) => {
-  for (const take of [
-    (client, tell) => client.subscribe("a", { qos: 1, ack: "manual" }, (message) => (tell(message), message.ack())),
-    (client, tell) => client.batch("a", { qos: 1 }, (messages) => messages.forEach(tell)),
-    (client, tell) => client.route("a", tell),
-    async (client, tell) => {
-      for await (const message of client.messages("a", { qos: 1 })) tell(message);
-    },
-  ]) {
-    const { client, peer } = await open(await subscribedBefore(open), { sessionPresent: 1 });
-    peer.send(publish("a", "x", { qos: 1, id: 1 }));
-    await peer.expectNothing();
-    const got = [];
-    Promise.resolve(take(client, (message) => got.push(message.text()))).catch(() => {});
-    const seen = [];
-    for (let packet; got.length === 0 || !seen.includes(PUBACK); seen.push(packet.type)) {
-      packet = await peer.next();
-      if (packet.type === SUBSCRIBE) peer.send(suback(packet.id, 1));
-      await pause(2);
-    }
-    assert.deepEqual(got, ["x"]);
-    await client.close();
-  }
-}));
-
-test("… each for all that it was meant for", TIMEOUT, withBroker(async ({ open }) => {
-  const store = memoryStore();
-  const { client: before, peer: there } = await open(store);
-  for (const filter of ["a/#", "a/+", "a/b"]) {
-    const subscribing = before.subscribe(filter, { qos: 1 });
-    there.send(suback((await there.expect(SUBSCRIBE)).id, 1));
-    await subscribing;
-  }
-  await before.close();
-  const { client, peer } = await open(store, { sessionPresent: 1 });
-  peer.send(publish("a/b", "x", { qos: 1, id: 1, properties: [0x0b, 1, 0x0b, 2, 0x0b, 3] }));
-  await peer.expectNothing();
-  const got = [];
-  client.subscribe("a/+", { qos: 1 }, () => got.push("one level")).catch(() => {});
-  await peer.expect(SUBSCRIBE);
-  await peer.expectNothing();
-  client.subscribe(["a/#", "a/b"], { qos: 1 }, () => got.push("all")).catch(() => {});
-  await peer.expect(PUBACK);
-  assert.deepEqual(got, ["one level", "all"], "once for each subscription");
-}));
-
-test("… also where the connection is lost meanwhile: each comes once", TIMEOUT, withBroker(async ({ broker, open }) => {
-  const { client, peer } = await open(await subscribedBefore(open), { sessionPresent: 1, reconnect: { min: 1, max: 2 } });
-  peer.send(publish("a", "x", { qos: 2, id: 1 }));
-  await peer.expectNothing();
-  peer.drop();
-  const next = await broker.online({ sessionPresent: 1 });
-  next.send(publish("a", "x", { qos: 2, id: 1, dup: 1 }));
-  await next.expectNothing();
-  const got = [];
-  client.subscribe("a", { qos: 2 }, (message) => got.push(message.text())).catch(() => {});
-  await next.expect(SUBSCRIBE);
-  await next.expect(PUBREC);
-  assert.deepEqual(got, ["x"]);
-}));
-
-test("… but not for ever: those that nobody has come for are told", TIMEOUT, withBroker(async ({ open }) => {
-  const { client, peer } = await open(await subscribedBefore(open), { sessionPresent: 1 });
-  const problem = new Promise((resolve) => client.addEventListener("error", ({ error }) => resolve(error)));
-  const { setTimeout } = globalThis;
-  globalThis.setTimeout = (task, ms, ...rest) => setTimeout(task, ms === 30_000 ? 20 : ms, ...rest);
-  peer.send(publish("a", "x", { qos: 1, id: 1 }), publish("a", "x", { qos: 1, id: 2 }));
-  const { code, message } = await problem.finally(() => (globalThis.setTimeout = setTimeout));
-  assert.deepEqual([code, /"a", 2 of them/.test(message)], ["UNCLAIMED", true]);
-  const acknowledged = await peer.expectAll(PUBACK, PUBACK);
-  assert.deepEqual([acknowledged.map(({ id }) => id), client.stats.dropped], [[1, 2], 2]);
-}));
-
-test("a message event, or a route, takes what nobody has subscribed to again", TIMEOUT, withBroker(async ({ open }) => {
-  const { client, peer } = await open(await subscribedBefore(open), { sessionPresent: 1 });
-  client.addEventListener("message", () => {});
-  peer.send(publish("a", "x", { qos: 1, id: 1 }));
-  await peer.expect(PUBACK);
-  const routes = { "#": () => {} };
-  const { peer: other } = await open(await subscribedBefore(open), { sessionPresent: 1, routes });
-  other.send(publish("a", "x", { qos: 1, id: 1 }));
-  await other.expect(PUBACK);
 }));
 
 test("what cannot be stored is not sent, and harms nothing else", TIMEOUT, withBroker(async ({ open }) => {

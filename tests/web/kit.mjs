@@ -1,7 +1,7 @@
 // What the tests of the client share.
 import assert from "node:assert/strict";
-import { connect, MqttError } from "tarta";
-import { FakeBroker, suback, SUBSCRIBE } from "./fake-broker.mjs";
+import { Client, connect, MqttError } from "tarta";
+import { connack, CONNECT, FakeBroker, suback, SUBSCRIBE } from "./fake-broker.mjs";
 
 /** Runs a test with a broker and a client that is connected to it; both end with the test. */
 export const withClient = (run, options = {}, brokerOptions = {}) => async (t) => {
@@ -49,3 +49,22 @@ export async function fails(promise, code, more = {}) {
   for (const [key, value] of Object.entries(more)) assert.deepEqual(error[key], value, `${key} of "${error.message}"`);
   return error;
 }
+
+export const TIMEOUT = { timeout: 5000 };
+
+/** Runs a test with a broker, and clients with stores on it, one after the other. */
+export const withBroker = (run) => async (t) => {
+  const broker = await FakeBroker.start();
+  t.after(() => broker.stop());
+  const open = async (store, { sessionPresent = 0, ...options } = {}) => {
+    const client = new Client(broker.url, { version: 5, reconnect: false, store, ...options });
+    t.after(() => client.close());
+    const connecting = client.connect();
+    const peer = await broker.accept();
+    const hello = await peer.expect(CONNECT);
+    peer.send(connack({ sessionPresent }));
+    await connecting;
+    return { client, peer, hello };
+  };
+  await run({ broker, open, t });
+};

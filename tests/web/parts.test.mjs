@@ -10,7 +10,7 @@ const { parsePattern, readParams } = await source("patterns.ts");
 const { encodeText } = await source("text.ts");
 const { Queue } = await source("queue.ts");
 const { readOptions } = await source("options.ts");
-const { checkTopicFilter, checkTopicName } = await source("names.ts");
+const { checkTopicFilter, checkTopicName, matchesTopic } = await source("names.ts");
 const { needsMask } = await source("transport.ts");
 const { Contents, Parcel } = await source("worker/parcel.ts");
 
@@ -160,6 +160,17 @@ test("topic names and filters, where the core is elsewhere, as the core has them
   }
   for (const filter of [...none, "a+", "+a", "a/#/b", "#/", "a#", "$share/", "$share//a", "$share/g", "$share/g/", "$share/+/a", "$share/g/a#"]) {
     assert.throws(() => checkTopicFilter(filter), TypeError, filter.slice(0, 20));
+  }
+});
+
+test("filters match topic names (5.0 §4.7)", () => {
+  const topics = ["a", "b", "/", "a/", "a/b", "a/b/c", "$SYS", "$SYS/x"];
+  const cases = {
+    "a/b": ["a/b"], "+": ["a", "b"], "+/+": ["/", "a/", "a/b"], "a/+": ["a/", "a/b"], "a/#": ["a", "a/", "a/b", "a/b/c"],
+    "a/+/#": ["a/", "a/b", "a/b/c"], "#": topics.slice(0, 6), "+/x": [], "$SYS/#": ["$SYS", "$SYS/x"], "$share/group/a/+": ["a/", "a/b"],
+  };
+  for (const [filter, matched] of Object.entries(cases)) {
+    assert.deepEqual(topics.filter((topic) => matchesTopic(filter, topic)), matched, filter);
   }
 });
 

@@ -25,3 +25,12 @@ export function checkTopicFilter(name: string, options = 0): void {
   check("INVALID_FILTER", "subscribe", name, name !== "" && share !== "$share/" && levels.every(fits));
   check("INVALID_ARGUMENT", "subscribe", name, share === "" || (options & NO_LOCAL) === 0); // 5.0 §3.8.3.1
 }
+
+/** Does a filter, one that is valid, match a topic name? (5.0 §4.7) */
+export function matchesTopic(filter: string, topic: string): boolean {
+  const levels = topic.split("/");
+  const wanted = filter.replace(SHARED, "").split("/");
+  if (topic.startsWith("$") && /^[+#]/.test(wanted[0]!)) return false;
+  const fits = (level: string, index: number) => level === "#" || level === "+" || level === levels[index];
+  return wanted.every(fits) && (wanted.at(-1) === "#" ? levels.length >= wanted.length - 1 : levels.length === wanted.length);
+}

@@ -7,7 +7,7 @@ import { coreError, MqttError } from "./errors.js";
 import type { SubackProperties } from "./generated/properties.js";
 import { Handlers, Held } from "./handlers.js";
 import { Message, restOf } from "./message.js";
-import { NO_LOCAL } from "./names.js";
+import { matchesTopic, NO_LOCAL } from "./names.js";
 import type { Operations } from "./operations.js";
 import { namesOf, type Pattern } from "./patterns.js";
 import { encodeProperties, NO_BYTES, parseProperties, toBytes } from "./properties.js";
@@ -92,8 +92,10 @@ export class Subscriptions extends Handlers implements Deliveries<Filter>, Resto
     propertiesAt: number, propertiesLength: number, serial: number,
   ): void {
     const number = ++this.received;
+    const acknowledged = (flags & MessageFlag.acknowledged) !== 0;
     let held: Held | undefined;
-    let taken = false;
+    let given = false; // to a subscription, which leaves it to others as well
+    let taken = false; // by what takes all that comes
     let { matches } = topic;
     if (flags & MessageFlag.identified) matches = identify(matches, new Uint8Array(buffer, propertiesAt, propertiesLength));
     for (const filter of matches) {
@@ -102,9 +104,10 @@ export class Subscriptions extends Handlers implements Deliveries<Filter>, Resto
         if (subscription.ended || subscription.last === number || this.halted) continue;
         if (flags & MessageFlag.retain && isServed(consumer)) continue;
         subscription.last = number;
-        taken = true;
+        if (consumer.subscribes) given = true;
+        else taken = true;
         let holding: Held | undefined;
-        if (subscription.manual && flags & MessageFlag.acknowledged) {
+        if (subscription.manual && acknowledged) {
           holding = held ??= this.#hold(serial);
           held.waiting++;
         }
@@ -112,41 +115,39 @@ export class Subscriptions extends Handlers implements Deliveries<Filter>, Resto
         this.call(subscription.deliver, new Message(topic.name, flags, buffer, at, length, rest));
       }
     }
-    held?.answer(0);
     if (this.onmessage && !this.halted) {
       taken = this.onmessage(new Message(topic.name, flags, buffer, at, length, restOf(propertiesAt, propertiesLength))) || taken;
     }
-    if (!taken && flags & MessageFlag.acknowledged && !this.halted) {
-      this.#keep(matches, serial, (rest) => new Message(topic.name, flags, buffer, at, length, restOf(propertiesAt, propertiesLength, ...rest)));
+    if (acknowledged && !taken && !this.halted) {
+      const filters = this.#unclaimed.open(matches, given);
+      if (filters.size > 0) {
+        held ??= this.#hold(serial);
+        held.waiting++;
+        this.#keep(topic.name, filters, given, held, (rest) => new Message(topic.name, flags, buffer, at, length, restOf(propertiesAt, propertiesLength, ...rest)));
+      }
     }
+    held?.answer(0);
   }
 
-  /** Has a message that nobody wants wait, where somebody is likely to come for it: once for each filter. */
-  #keep(matches: readonly Filter[], serial: number, make: (rest: [Pattern | undefined, Held | undefined]) => Message): void {
-    const number = this.received;
-    let held: Held | undefined;
-    const count = this.#unclaimed.keep(matches, {
-      give: ({ subscription, pattern }) => {
-        if (this.halted) return undefined;
-        const answer = () => held!.answer(0);
-        if (subscription.last === number) return answer; // by another of its filters
-        subscription.last = number;
-        this.call(subscription.deliver, make([pattern, subscription.manual ? held : undefined]));
-        return subscription.manual ? undefined : answer;
-      },
-      giveUp: () => held!.answer(0),
-    });
-    if (count === 0) return;
-    held = this.#hold(serial);
-    held.waiting = count;
+  /** Has a message wait where somebody is likely to come for it. */
+  #keep(
+    topic: string, filters: Set<Filter>, given: boolean, held: Held, make: (rest: [Pattern | undefined, Held | undefined]) => Message,
+  ): void {
+    const give = ({ subscription, pattern }: Consumer) => {
+      if (this.halted) return;
+      if (subscription.manual) held.waiting++;
+      this.call(subscription.deliver, make([pattern, subscription.manual ? held : undefined]));
+    };
+    this.#unclaimed.keep({ topic, filters, given, give, done: () => held.answer(0) });
   }
 
-  /** Hands a new consumer what has waited for it. */
-  #claim(consumer: Consumer): void {
-    const acknowledge = this.#unclaimed.claim(consumer.filter).map((message) => message.give(consumer));
-    if (acknowledge.length === 0) return;
+  /** Hands a new subscription what has waited for it: also by a filter that another one of the same purpose has replaced. */
+  #claim(consumers: readonly Consumer[]): void {
+    const isNew = ({ filter: { name, held } }: Consumer, topic: string) => !held && matchesTopic(name, topic);
+    const handled = this.#unclaimed.claim(consumers, isNew);
+    if (!handled) return;
     this.runTasks();
-    this.whenHandled(() => acknowledge.forEach((act) => act?.()));
+    this.whenHandled(() => handled.forEach((message) => message.done()));
   }
 
   /** Has a message wait for its handlers' acknowledgement. */
@@ -225,7 +226,7 @@ export class Subscriptions extends Handlers implements Deliveries<Filter>, Resto
       this.#leave(consumers);
       throw error;
     }
-    for (const consumer of consumers) this.#claim(consumer);
+    this.#claim([...consumers]);
     return subscription;
   }
 

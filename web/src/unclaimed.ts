@@ -1,17 +1,33 @@
 // Messages for filters that a client before this one had subscribed to: they wait until this client subscribes to them, too.
 
 /** A message that waits. */
-export interface Waiting<Taker> {
-  /** Hands it to who has come for a filter. Returns what acknowledges it once it was handled, if that is not done by hand. */
-  give(taker: Taker): (() => void) | undefined;
-  /** Nobody comes for one of its filters. */
-  giveUp(): void;
+export interface Waiting<Filter, Taker> {
+  readonly topic: string;
+  /** Whether somebody has had it, by another filter. */
+  given: boolean;
+  /** Those of its filters that nobody has come for. */
+  readonly filters: Set<Filter>;
+  give(taker: Taker): void;
+  /** Nobody else will come: it may be acknowledged. */
+  done(): void;
 }
 
-const PATIENCE = 30_000; // ms: the acknowledgements of all that comes later wait as well (5.0 §4.6)
+/** Who comes for messages. */
+interface Claim<Filter> {
+  readonly filter: Filter;
+}
 
-export class Unclaimed<Filter, Taker> {
-  readonly #waiting = new Map<Filter, Waiting<Taker>[]>();
+// Time is counted from the first message of a filter, in looks, as the acknowledgements of all that comes later wait as well
+// (5.0 §4.6). Who has one message is likely to have come for others too: a program subscribes to one filter after the other.
+const LOOK = 3000; // ms
+const PATIENCE = 10; // looks
+const PATIENCE_GIVEN = 1;
+
+export class Unclaimed<Filter, Taker extends Claim<Filter>> {
+  /** The filters that nobody has come for, with their ages in looks; undefined before their first message. */
+  readonly #ages = new Map<Filter, number | undefined>();
+  #waiting: Waiting<Filter, Taker>[] = [];
+  readonly #missed = new Map<Filter, number>();
   readonly #gaveUp: (filter: Filter, count: number) => void;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -22,36 +38,73 @@ export class Unclaimed<Filter, Taker> {
 
   /** A filter that the server knows, and nobody here has subscribed to. */
   add(filter: Filter): void {
-    this.#waiting.set(filter, []);
+    this.#ages.set(filter, undefined);
   }
 
-  /** Has a message wait. Returns how many of the filters it matches are unclaimed. */
-  keep(filters: readonly Filter[], message: Waiting<Taker>): number {
-    const lists = filters.flatMap((filter) => (this.#waiting.has(filter) ? [this.#waiting.get(filter)!] : []));
-    for (const list of lists) list.push(message);
-    if (lists.length > 0) this.#timer ??= setTimeout(() => this.#giveUp(), PATIENCE);
-    return lists.length;
+  /** Those of a message's filters that it is to wait for. What nobody was `given`, and waits for none, is missed. */
+  open(filters: readonly Filter[], given: boolean): Set<Filter> {
+    const known = this.#ages.size > 0 ? filters.filter((filter) => this.#ages.has(filter)) : [];
+    for (const filter of known) this.#ages.set(filter, this.#ages.get(filter) ?? 0);
+    const open = known.filter((filter) => this.#isOpen(filter, given));
+    if (open.length === 0 && !given) this.#miss(known);
+    if (known.length > 0) this.#arm();
+    return new Set(open);
   }
 
-  /** Somebody has come for a filter. Returns what waits for it. */
-  claim(filter: Filter): readonly Waiting<Taker>[] {
-    const waiting = this.#waiting.get(filter) ?? [];
-    this.#waiting.delete(filter);
-    return waiting;
+  keep(message: Waiting<Filter, Taker>): void {
+    this.#waiting.push(message);
+  }
+
+  /**
+   * Somebody has come, for these filters. Hands out what waits for them, once each, in the order of arrival, and what is `wanted`
+   * beside it. Returns what is to be acknowledged when that was handled; undefined if nothing has waited.
+   */
+  claim(takers: readonly Taker[], wanted: (taker: Taker, topic: string) => boolean): readonly Waiting<Filter, Taker>[] | undefined {
+    const old = takers.filter(({ filter }) => this.#ages.delete(filter));
+    if (this.#waiting.length === 0) return undefined;
+    for (const message of this.#waiting) {
+      const taker = old.find(({ filter }) => message.filters.has(filter)) ?? takers.find((one) => wanted(one, message.topic));
+      for (const { filter } of old) message.filters.delete(filter);
+      if (!taker) continue;
+      message.given = true;
+      message.give(taker);
+    }
+    return this.#take(({ filters }) => filters.size === 0);
   }
 
   /** The connection is over: what was not acknowledged comes again with the next. */
   lost(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    for (const list of this.#waiting.values()) list.length = 0;
+    this.#waiting = [];
   }
 
-  #giveUp(): void {
+  #isOpen(filter: Filter, given: boolean): boolean {
+    return this.#ages.get(filter)! < (given ? PATIENCE_GIVEN : PATIENCE);
+  }
+
+  #miss(filters: Iterable<Filter>): void {
+    for (const filter of filters) this.#missed.set(filter, (this.#missed.get(filter) ?? 0) + 1);
+  }
+
+  #take(which: (message: Waiting<Filter, Taker>) => boolean): Waiting<Filter, Taker>[] {
+    const taken = this.#waiting.filter(which);
+    if (taken.length > 0) this.#waiting = this.#waiting.filter((message) => !which(message));
+    return taken;
+  }
+
+  #arm(): void {
+    this.#timer ??= setTimeout(() => this.#look(), LOOK);
+  }
+
+  #look(): void {
     this.#timer = undefined;
-    for (const [filter, list] of this.#waiting) {
-      if (list.length > 0) this.#gaveUp(filter, list.length);
-      for (const message of list.splice(0)) message.giveUp();
-    }
+    for (const [filter, age] of this.#ages) if (age !== undefined) this.#ages.set(filter, age + 1);
+    const late = this.#take(({ filters, given }) => ![...filters].some((filter) => this.#isOpen(filter, given)));
+    for (const { given, filters } of late) if (!given) this.#miss(filters);
+    for (const [filter, count] of this.#missed) this.#gaveUp(filter, count);
+    this.#missed.clear();
+    for (const message of late) message.done();
+    if (this.#waiting.length > 0) this.#arm();
   }
 }
