@@ -30,12 +30,103 @@ test("loops acknowledge by hand when they ask for the next", withClient(async ({
   peer.send(suback(id, 1), ...[1, 2, 3].map((id) => publish("a", `${id}`, { qos: 1, id })));
   assert.equal((await first).value.text(), "1");
   await peer.expectNothing();
-  await loop.next();
+  const { value: second } = await loop.next();
   assert.equal((await peer.expect(PUBACK)).id, 1);
   await peer.expectNothing();
+  second.ack();
   await loop.return();
   const rest = [await peer.next(), await peer.next(), await peer.next()];
   assert.deepEqual(rest.map(({ type }) => type).sort((a, b) => a - b), [PUBACK, PUBACK, UNSUBSCRIBE], "what nobody will take does not hold up the rest");
+}));
+
+test("a loop whose body fails has not acknowledged its message: the next loop begins with it", withClient(async ({ client, peer }) => {
+  const subscription = await subscribed(client, peer, "a", { qos: 1, ack: "manual" });
+  peer.send(...[1, 2, 3].map((id) => publish("a", `${id}`, { qos: 1, id })));
+  const got = [];
+  const work = async () => {
+    for await (const message of subscription) {
+      got.push(message.text());
+      if (message.text() !== "1" && got.length < 4) throw new Error("no");
+    }
+  };
+  await assert.rejects(work(), /no/);
+  assert.equal((await peer.expect(PUBACK)).id, 1);
+  await peer.expectNothing();
+  await assert.rejects(work(), /no/);
+  await peer.expectNothing();
+  assert.deepEqual(got, ["1", "2", "2"]);
+  const working = work();
+  await peer.expectAll(PUBACK, PUBACK);
+  assert.deepEqual(got, ["1", "2", "2", "2", "3"]);
+  client.close();
+  await working;
+}));
+
+test("… unless it is answered afterwards; and for a loop of its own the answer is waited for", withClient(async ({ client, peer }) => {
+  const subscription = await subscribed(client, peer, "a", { qos: 1, ack: "manual" });
+  peer.send(publish("a", "one", { qos: 1, id: 1 }), publish("a", "two", { qos: 1, id: 2 }));
+  const messages = subscription[Symbol.asyncIterator]();
+  const { value: left } = await messages.next();
+  await messages.return();
+  left.ack();
+  assert.equal((await peer.expect(PUBACK)).id, 1);
+  for await (const message of subscription) {
+    assert.equal(message.text(), "two");
+    message.ack();
+    break;
+  }
+  assert.equal((await peer.expect(PUBACK)).id, 2);
+
+  const loop = client.messages("b", { qos: 1, ack: "manual" });
+  const first = loop.next();
+  const { id } = await peer.expect(SUBSCRIBE);
+  peer.send(suback(id, 1), publish("b", "three", { qos: 1, id: 3 }), publish("b", "four", { qos: 1, id: 4 }));
+  const { value } = await first;
+  await loop.return();
+  await peer.expect(UNSUBSCRIBE);
+  await peer.expectNothing();
+  value.ack();
+  await peer.expectAll(PUBACK, PUBACK);
+}));
+
+test("what waits for a loop when the connection is lost comes once", async (t) => {
+  const broker = await startBroker(t);
+  const connecting = connect(broker.url, { version: 5, reconnect: { min: 1, max: 10 } });
+  const first = await broker.online();
+  const client = await connecting;
+  t.after(() => client.close());
+  const subscription = await subscribed(client, first, "a", manual);
+  const messages = (dup) => [1, 2, 3].map((id) => publish("a", `${id}`, { qos: 2, id, dup }));
+  first.send(...messages(0));
+  await until(() => client.stats.messagesReceived === 3);
+  first.drop();
+  const second = await broker.online({ sessionPresent: 1 });
+  second.send(...messages(1));
+  await until(() => client.stats.messagesReceived === 6);
+  second.drop();
+  const third = await broker.online({ sessionPresent: 0 }); // the server has lost them, but not the client
+  third.send(suback((await third.expect(SUBSCRIBE)).id, 2), publish("a", "4", { qos: 2, id: 4 }));
+  const got = [];
+  for await (const message of subscription) {
+    got.push(message.text());
+    if (got.length === 4) break;
+  }
+  assert.deepEqual(got, ["1", "2", "3", "4"]);
+});
+
+test("a loop that is too slow for what was acknowledged says so", withClient(async ({ client, peer }) => {
+  const problems = [];
+  client.addEventListener("error", ({ error }) => problems.push(error));
+  const subscription = await subscribed(client, peer, "a", { qos: 1, buffer: 2 });
+  peer.send(...[1, 2, 3, 4].map((id) => publish("a", `${id}`, { qos: 1, id })), publish("a", "5"));
+  await until(() => client.stats.dropped === 3);
+  assert.deepEqual(problems.map(({ code }) => code), ["DROPPED"]);
+  assert.match(problems[0].message, /the loop over "a" is too slow/);
+  const loop = subscription[Symbol.asyncIterator]();
+  await loop.next();
+  await loop.next();
+  peer.send(...[1, 2, 3].map((id) => publish("a", `${id}`, { qos: 1, id })));
+  await until(() => problems.length === 2);
 }));
 
 test("what was not acknowledged comes again after a reconnect, and an acknowledgement from before does nothing", async (t) => {

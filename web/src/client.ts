@@ -282,7 +282,8 @@ export class Client extends EventTarget {
 
   /**
    * Subscribes when the loop begins, and unsubscribes when it ends. It ends with `signal` and with `close()`, and throws
-   * what else the client ends with.
+   * what else the client ends with. With `ack: "manual"`, what it is left with and has not acknowledged comes again when there is
+   * another connection; until then nothing that came later is acknowledged (5.0 §4.6).
    */
   messages(filters: Filters, options: SubscribeOptions = {}): AsyncGenerator<Message, undefined> {
     readWishes(filters, options); // a mistake is told at once

@@ -323,6 +323,7 @@ export class Connection implements ConnectionEvents {
     this.#onlineSince = performance.now();
     this.#everOnline = true;
     if (this.#settings.named) this.#claim();
+    this.#owner.subscriptions.connected(sessionPresent);
     this.#change({ state: "online" });
     this.#opening!.resolve();
   }

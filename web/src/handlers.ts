@@ -1,3 +1,5 @@
+import type { Subscription } from "./subscription.js";
+
 /** Calls the application's handlers, and counts what they get. */
 export abstract class Handlers {
   /** Messages that have arrived, and that were dropped as what takes them was too slow. */
@@ -20,7 +22,7 @@ export abstract class Handlers {
     }
   }
 
-  protected report(error: unknown): void {
+  report(error: unknown): void {
     this.#report(error);
   }
 
@@ -33,6 +35,18 @@ export abstract class Handlers {
     if (this.#tasks.length === 0) return;
     for (const task of this.#tasks.splice(0)) if (!this.halted) this.call(task, undefined);
   }
+
+  /** The connection is over. */
+  lost(): void {
+    for (const subscription of this.subscriptions()) subscription.lost();
+  }
+
+  /** There is a connection again. */
+  connected(sessionPresent: boolean): void {
+    for (const subscription of this.subscriptions()) subscription.connected(sessionPresent);
+  }
+
+  protected abstract subscriptions(): Iterable<Subscription>;
 
   /** Whether the client was closed: from then on nothing is told. */
   protected abstract get halted(): boolean;

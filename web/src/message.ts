@@ -116,6 +116,11 @@ export class Message {
     this.#answer(reasonCode);
   }
 
+  /** Whether it is still to be acknowledged by hand. @internal */
+  get unanswered(): boolean {
+    return this.#rest?.holding !== undefined;
+  }
+
   #answer(reasonCode: number): void {
     const holding = this.#rest?.holding;
     if (!holding) return;

@@ -13,6 +13,19 @@ export class Queue<Value> {
     this.#tell();
   }
 
+  /** Puts values before all that wait. */
+  putBack(values: readonly Value[]): void {
+    this.values.unshift(...values);
+    this.#tell();
+  }
+
+  /** Takes out what waits and is such. */
+  take(isSuch: (value: Value) => boolean): Value[] {
+    const taken = this.values.filter(isSuch);
+    if (taken.length > 0) this.values.splice(0, Infinity, ...this.values.filter((value) => !isSuch(value)));
+    return taken;
+  }
+
   /** No value will follow. What waits is still handed out, then loops end, or throw `error`. */
   end(error?: Error): void {
     this.#ended ??= { error };

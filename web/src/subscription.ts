@@ -1,4 +1,5 @@
 /// <reference lib="esnext.disposable" preserve="true" />
+import { MqttError } from "./errors.js";
 import type { SubackProperties, SubscribeProperties } from "./generated/properties.js";
 import type { Message, QoS } from "./message.js";
 import { parsePattern, type Pattern } from "./patterns.js";
@@ -31,7 +32,7 @@ export interface FilterRequest extends FilterOptions {
 export interface BufferOptions {
   /** Messages that may wait for the loop. Default 1000. */
   buffer?: number;
-  /** What happens when there are more. Default `"drop-oldest"`; `stats.dropped` counts them. */
+  /** What happens when there are more. Default `"drop-oldest"`; `stats.dropped` counts them, an `error` event tells of QoS 1 and 2. */
   overflow?: Overflow;
 }
 
@@ -39,7 +40,10 @@ export interface BufferOptions {
 export interface SubscribeOptions extends FilterOptions, BufferOptions {
   /** Whether `{name}` and `{name...}` stand for `+` and `#`. Default true. */
   params?: boolean;
-  /** `"manual"`: messages of QoS 1 and 2 are acknowledged with `ack()` or `reject()`, by a loop when it asks for the next. */
+  /**
+   * `"manual"`: messages of QoS 1 and 2 are acknowledged with `ack()` or `reject()`, by a loop when it asks for the next; one that
+   * a loop is left with begins the next loop. Default `"auto"`: as soon as its handler has returned, or it waits for its loop.
+   */
   ack?: "auto" | "manual";
   /** Properties of SUBSCRIBE (5.0 §3.8.2.1). */
   properties?: SubscribeProperties;
@@ -85,6 +89,7 @@ export function readWishes(
 export interface SubscriptionOwner {
   /** Counts messages that were dropped. */
   dropped: number;
+  report(error: unknown): void;
   unsubscribe(subscription: Subscription, signal?: AbortSignal): Promise<void>;
 }
 
@@ -109,6 +114,9 @@ export class Subscription implements AsyncIterable<Message> {
   readonly #buffer: number;
   readonly #overflow: Overflow;
   #queue: Queue<Message> | undefined;
+  #left: Message | undefined; // that a loop was left with, and has not acknowledged: the next begins with it
+  #stale: Message[] = []; // have waited when the connection was lost
+  #isDropping = false; // since it was told so
   #ending: Promise<void> | undefined;
   #error: Error | undefined;
   #release: (() => void) | undefined;
@@ -127,17 +135,33 @@ export class Subscription implements AsyncIterable<Message> {
 
   /** Hands out a message. @internal */
   readonly deliver = (message: Message): unknown => {
-    const queue = this.#queue;
-    if (queue) {
-      message.detach();
-      queue.push(message);
-      if (queue.values.length > this.#buffer) {
-        queue.values[this.#overflow === "drop-oldest" ? "shift" : "pop"]();
-        this.#owner.dropped++;
-      }
-    }
+    if (this.#queue) this.#wait(this.#queue, message);
     return this.#handler?.(message);
   };
+
+  #wait(queue: Queue<Message>, message: Message): void {
+    const { values } = queue;
+    message.detach();
+    queue.push(message);
+    if (values.length === 1) this.#isDropping = false;
+    if (values.length <= this.#buffer) return;
+    const { qos } = values[this.#overflow === "drop-oldest" ? "shift" : "pop"]()!;
+    this.#owner.dropped++;
+    if (qos === 0 || this.#isDropping) return;
+    this.#isDropping = true;
+    this.#owner.report(new MqttError("DROPPED", "session", { detail: `the loop over "${this.filters.join('", "')}" is too slow` }));
+  }
+
+  /** The connection is over: what is to be acknowledged comes again, if the session goes on. @internal */
+  lost(): void {
+    this.#stale.push(...(this.#queue?.take((message) => message.unanswered) ?? []));
+  }
+
+  /** There is a connection again. @internal */
+  connected(sessionPresent: boolean): void {
+    const stale = this.#stale.splice(0);
+    if (!sessionPresent) this.#queue?.putBack(stale);
+  }
 
   /** Has the subscription end when the signal aborts. @internal */
   endWith(signal: AbortSignal | undefined): void {
@@ -154,7 +178,7 @@ export class Subscription implements AsyncIterable<Message> {
 
   /** The loop is over, and nobody will take what waits: it must not hold up what came after it. @internal */
   discard(): void {
-    for (const message of this.#queue?.values.splice(0) ?? []) message.ack();
+    for (const message of this.#queue?.values.splice(0) ?? []) if (message !== this.#left) message.ack();
   }
 
   /**
@@ -172,10 +196,12 @@ export class Subscription implements AsyncIterable<Message> {
     const queue = (this.#queue ??= new Queue());
     if (this.ended) queue.end(this.#error);
     for await (const message of queue.loop()) {
+      if (message === this.#left && !message.unanswered) continue; // it has been answered since
       try {
         yield message;
+        message.ack();
       } finally {
-        message.ack(); // where that is asked for
+        if (message.unanswered) queue.putBack([(this.#left = message)]);
       }
     }
     return undefined;

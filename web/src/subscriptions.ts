@@ -346,9 +346,13 @@ export class Subscriptions extends Handlers implements Deliveries<Filter>, Resto
     this.#free.push(...this.#retired.splice(0));
   }
 
-  /** The connection is over. */
-  lost(): void {
+  override lost(): void {
     this.#unclaimed.lost();
+    super.lost();
+  }
+
+  protected *subscriptions(): Iterable<Subscription> {
+    for (const { consumers } of this.#filters.values()) for (const { subscription } of consumers) yield subscription;
   }
 
   /** The core subscribes again, so that retained messages come once more, for all. */

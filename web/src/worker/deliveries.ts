@@ -75,6 +75,10 @@ export class RemoteSubscriptions extends Handlers implements Deliveries<Consumer
     this.runTasks();
   }
 
+  protected *subscriptions(): Iterable<Subscription> {
+    for (const { subscription } of this.#subscriptions.values()) yield subscription;
+  }
+
   // ---- subscriptions ----
 
   /** A subscription, before the Worker knows of it. `id` and `wishes` are for the Worker. */

@@ -316,6 +316,8 @@ export class RemoteSession implements Backend {
       case "state": {
         const { change, reason, server, clientId } = body;
         if (change.state === "closed") return; // `ended` tells more
+        if (this.state === "online") this.#subscriptions.lost();
+        if (change.state === "online") this.#subscriptions.connected(server!.sessionPresent);
         Object.assign(this, { state: change.state, server, clientId });
         this.#owner.stateChanged(reason ? { ...change, reason: fromClone(reason) as MqttError } : change);
         if (change.state === "online") this.#opening?.resolve();
