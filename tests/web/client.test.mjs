@@ -101,14 +101,16 @@ test("mistakes in arguments are told at once", withClient(async ({ client, peer 
   ]) assert.throws(() => new Client("ws://host", options), RangeError);
   for (const options of [
     { clientId: 5 }, { credentials: { username: 5 } }, { credentials: { username: "\ud800" } }, { log: 5 }, { signal: {} }, { properties: { keepalive: 5 } },
-    { properties: { toString: 3 } },
+    { properties: { toString: 3 } }, { clientID: "a" }, { keepAlive: 5 }, { websocket: class {} },
   ]) assert.throws(() => new Client("ws://host", options), TypeError, JSON.stringify(options));
-  assert.equal(new Client("ws://host", { reconnect: { min: undefined } }).state, "idle");
+  assert.equal(new Client("ws://host", { reconnect: { min: undefined }, whatever: 1, "(": 1 }).state, "idle");
   assert.throws(() => client.publish(new Uint8Array([97]), "x"), TypeError);
   for (const payload of [["[object ArrayBuffer]"], { [Symbol.toStringTag]: "ArrayBuffer" }]) assert.throws(() => client.publish("a", payload), TypeError);
   for (const userProperties of [["ab", "cd"], "ab", [["a", "b", "c"]]]) assert.throws(() => client.publish("a", "b", { properties: { userProperties } }), TypeError);
   for (const ask of [
     () => client.publish("a", "b", { qos: 1, signal: {} }), () => client.subscribe("a", { signal: {} }), () => client.subscribe("a", { ack: "manuel" }),
+    () => client.publish("a", "b", { QoS: 1 }), () => client.subscribe("a", { QoS: 1 }), () => client.subscribe([{ filter: "a", QOS: 1 }]),
+    () => client.subscribe("a", () => {}, { qos: 1 }), () => client.batch("a", () => {}, { qos: 1 }),
     () => client.subscribe("a", { overflow: "bogus" }), () => client.subscribe("a", {}, 5), () => client.batch("a", {}), () => client.route("a", 5),
   ]) assert.throws(ask, TypeError, String(ask));
   assert.throws(() => client.close({ reasonCode: 300 }), RangeError);

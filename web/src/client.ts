@@ -8,7 +8,7 @@ import type { PublishProperties } from "./generated/properties.js";
 import type { Message, QoS } from "./message.js";
 import type { Enqueued, Fate, PublishResult } from "./operations.js";
 import { randomName, readOptions, writeLog, type Codec, type ConnectOptions, type ServerUrl, type Settings } from "./options.js";
-import { checkInteger, encodeProperties, toBytes } from "./properties.js";
+import { checkInteger, checkSpelling, encodeProperties, toBytes } from "./properties.js";
 import { Queue } from "./queue.js";
 import { Requests, type RequestOptions } from "./requests.js";
 import { Session } from "./session.js";
@@ -67,6 +67,8 @@ export interface Stats extends SessionStats {
   worker: WorkerForm;
 }
 
+const NO_OPTIONS: PublishOptions = {};
+const NAMES = " qos retain expiry properties signal codec "; // of PublishOptions
 const NO_STATS: SessionStats = { bytesReceived: 0, bytesSent: 0, connections: 0, pending: 0, pendingBytes: 0 };
 
 /** One MQTT client: a session with a server, over as many connections as it takes. */
@@ -190,7 +192,8 @@ export class Client extends EventTarget {
    * @throws MqttError `PUBLISH_REFUSED`, `QUEUE_FULL`, `SESSION_LOST`, … as a rejection
    * @throws TypeError, RangeError at once, for a mistake in the arguments
    */
-  publish(topic: string, payload: unknown, options: PublishOptions = {}): Promise<PublishResult> {
+  publish(topic: string, payload: unknown, options: PublishOptions = NO_OPTIONS): Promise<PublishResult> {
+    if (options.qos === undefined && options !== NO_OPTIONS) checkSpelling(options, NAMES);
     const { qos = 0, retain, properties, signal, codec = this.#options.codec } = options;
     if (typeof topic !== "string") throw new TypeError("a topic is a string");
     checkSignal(signal);
@@ -220,6 +223,7 @@ export class Client extends EventTarget {
    */
   enqueue(topic: string, payload: unknown, options: EnqueueOptions = {}): Enqueued & { id: string } {
     const { qos = 1, retain, properties, signal, codec = this.#options.codec } = options;
+    if (options.qos === undefined) checkSpelling(options, NAMES);
     if (!this.#options.store) throw new TypeError("enqueue() needs the option store");
     checkTopicName(topic);
     checkSignal(signal);
@@ -254,7 +258,10 @@ export class Client extends EventTarget {
   subscribe(filters: Filters, handler: Handler): Promise<Subscription>;
   subscribe(filters: Filters, options?: SubscribeOptions, handler?: Handler): Promise<Subscription>;
   subscribe(filters: Filters, options: SubscribeOptions | Handler = {}, handler?: Handler): Promise<Subscription> {
-    if (typeof options === "function") return this.subscribe(filters, {}, options);
+    if (typeof options === "function") {
+      if (handler !== undefined) throw new TypeError("the options stand before the handler");
+      return this.subscribe(filters, {}, options);
+    }
     if (handler !== undefined && typeof handler !== "function") throw new TypeError("a handler is a function");
     const wishes = readWishes(filters, options);
     return this.#with((backend) => backend.subscribe(wishes, options, handler));
@@ -264,7 +271,10 @@ export class Client extends EventTarget {
   batch(filters: Filters, handler: Handler<Message[]>): Promise<Subscription>;
   batch(filters: Filters, options: SubscribeOptions, handler: Handler<Message[]>): Promise<Subscription>;
   batch(filters: Filters, options: SubscribeOptions | Handler<Message[]>, handler?: Handler<Message[]>): Promise<Subscription> {
-    if (typeof options === "function") return this.batch(filters, {}, options);
+    if (typeof options === "function") {
+      if (handler !== undefined) throw new TypeError("the options stand before the handler");
+      return this.batch(filters, {}, options);
+    }
     if (typeof handler !== "function") throw new TypeError("a batch needs a handler");
     let messages: Message[] = [];
     const handOver = () => {

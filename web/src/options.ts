@@ -3,7 +3,7 @@ import { BytesOption, NumberOption } from "./generated/options.js";
 import type { ConnectProperties, WillProperties } from "./generated/properties.js";
 import type { QoS } from "./message.js";
 import { inPage } from "./platform.js";
-import { checkInteger, checkText, encodeProperties, toBytes } from "./properties.js";
+import { checkInteger, checkSpelling, checkText, encodeProperties, toBytes } from "./properties.js";
 import { checkSignal } from "./signal.js";
 import type { Store } from "./stores/store.js";
 import type { Handler } from "./subscription.js";
@@ -256,6 +256,10 @@ const CHOICES: Record<string, readonly unknown[]> = {
   willRetain: [false, true],
 };
 
+const NAMES =
+  ` ${Object.keys(NUMBERS).join(" ")} clientId credentials will properties authentication reconnect redirect queue routes protocols` +
+  " WebSocket signal log codec worker store wasm ";
+
 const SMALLEST: Record<string, number> = { receiveMaximum: 1, maximumPacketSize: 1 };
 const DAY = 24 * 60 * 60; // s
 const TIMER = 0x7fffffff; // ms that a timer takes
@@ -296,6 +300,7 @@ function checkWorker({ worker, WebSocket }: ConnectOptions): void {
 
 /** @throws TypeError, RangeError */
 export function readOptions(url: ServerUrl, options: ConnectOptions): Settings {
+  checkSpelling(options, NAMES);
   checkStore(options);
   checkWorker(options);
   const addresses = typeof url === "function" ? undefined : [url].flat().map((one) => readUrl(one).href);

@@ -12,6 +12,19 @@ export function checkInteger(name: string, value: unknown, least: number, most: 
   throw new (typeof value === "number" ? RangeError : TypeError)(`${name} must be an integer from ${least} to ${most}`);
 }
 
+/**
+ * Nobody means an option that differs from one of these by capitals alone (`QoS`, `clientID`).
+ *
+ * @param names between spaces
+ * @throws TypeError
+ */
+export function checkSpelling(options: object, names: string): void {
+  for (const name in options) {
+    const [, meant] = names.includes(` ${name} `) ? [] : (new RegExp(` (${name.replace(/\W/g, "")}) `, "i").exec(names) ?? []);
+    if (meant) throw new TypeError(`there is no option "${name}", but "${meant}"`);
+  }
+}
+
 /** @throws TypeError for a text with U+0000 (5.0 §1.5.4) */
 export function checkText(name: string, value: unknown): void {
   if (String(value).includes("\0")) throw new TypeError(`${name} must not contain U+0000`);

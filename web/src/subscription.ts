@@ -3,7 +3,7 @@ import { MqttError } from "./errors.js";
 import type { SubackProperties, SubscribeProperties } from "./generated/properties.js";
 import type { Message, QoS } from "./message.js";
 import { parsePattern, type Pattern } from "./patterns.js";
-import { checkInteger, encodeProperties } from "./properties.js";
+import { checkInteger, checkSpelling, encodeProperties } from "./properties.js";
 import { Queue, type Overflow } from "./queue.js";
 import { checkSignal, onAbort } from "./signal.js";
 import type { Consumer } from "./subscriptions.js";
@@ -58,12 +58,15 @@ export interface Wish {
   options: number;
 }
 
+const NAMES = " filter qos noLocal retainAsPublished retainHandling buffer overflow params ack properties signal ";
+
 /** @throws TypeError, RangeError */
 export function readWishes(
   filters: string | FilterRequest | readonly (string | FilterRequest)[], options: SubscribeOptions,
 ): Wish[] {
   const list = Array.isArray(filters) ? filters : [filters];
   if (list.length === 0) throw new TypeError("at least one filter is needed");
+  for (const named of [options, ...list]) if (typeof named === "object") checkSpelling(named as object, NAMES);
   const { ack = "auto", overflow = "drop-oldest" } = options;
   if (!["auto", "manual"].includes(ack)) throw new TypeError("ack must be one of auto,manual");
   if (!["drop-oldest", "drop-newest"].includes(overflow)) throw new TypeError("overflow must be one of drop-oldest,drop-newest");
