@@ -29,12 +29,13 @@ for (const [where, worker, expected] of [["on the page", "false", false], ["in a
       const connecting = opened.evaluate(() => window.client.connect());
       const peer = await broker.online();
       await connecting;
+      const drained = opened.evaluate(() => window.client.drain().then(() => window.fates.length));
       const [one, two] = await peer.expectAll(PUBLISH, PUBLISH);
       assert.deepEqual([one.payload.toString(), one.qos, two.payload.toString(), two.qos], ["one", 1, "two", 2]);
       peer.send(acknowledgement(PUBACK, one.id), acknowledgement(PUBREC, two.id));
       await peer.expect(PUBREL);
       peer.send(acknowledgement(PUBCOMP, two.id));
-      await opened.waitForFunction(() => window.fates.length === 2);
+      assert.equal(await drained, 2);
       assert.deepEqual(await opened.evaluate(() => window.fates), [[ids[0], 0], [ids[1], 0]]);
     });
 

@@ -62,8 +62,11 @@ test("a message is stored before it is sent, and sent by the next client if need
   await peer.expect(PUBREL);
   peer.send(acknowledgement(PUBCOMP, packetId, 0));
   await client.drain();
-  await until(() => settled.length > 0);
   assert.deepEqual(settled, [{ id, reasonCode: 0, properties: {} }]);
+  const refused = client.enqueue("a", "no");
+  peer.send(acknowledgement(PUBACK, (await peer.expect(PUBLISH)).id, 0x97));
+  await client.drain();
+  assert.deepEqual([settled[1].id, settled[1].error.reasonCode], [refused.id, 0x97]);
 }));
 
 test("what is enqueued as text, to a topic that is new, goes out as it is", TIMEOUT, withBroker(async ({ open }) => {

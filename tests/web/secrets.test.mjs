@@ -98,9 +98,20 @@ test("a WebSocket whose error tells the address", async (t) => {
       throw new SyntaxError(`cannot open ${url}`);
     }
   }
-  const { client, told, note } = listen(t, signed("ws://host"), { WebSocket: Telling });
-  await note(client.connect());
-  silent(told, client);
+  class TellingLater {
+    constructor(url) {
+      setTimeout(() => {
+        this.onerror({ message: `no route to ${url}`, error: new Error(`no route to ${url}`) });
+        this.onclose({ code: 1006 });
+      });
+    }
+    close() {}
+  }
+  for (const WebSocket of [Telling, TellingLater]) {
+    const { client, told, note } = listen(t, signed("ws://host"), { WebSocket });
+    await note(client.connect());
+    silent(told, client);
+  }
 });
 
 test("a connection that is lost, and publishes that fail with it", async (t) => {

@@ -7,7 +7,7 @@ import { BytesOption } from "./generated/options.js";
 import type { ConnackProperties, DisconnectProperties } from "./generated/properties.js";
 import { seizeLock } from "./locks.js";
 import type { Operations } from "./operations.js";
-import { readReference, readUrl, redact, toField, writeLog, type Authentication, type ConnectOptions, type Settings } from "./options.js";
+import { readReference, readUrl, redact, redactCause, toField, writeLog, type Authentication, type ConnectOptions, type Settings } from "./options.js";
 import { isOffline, onWake } from "./platform.js";
 import { checkInteger, encodeProperties, NO_BYTES, parseProperties, toBytes } from "./properties.js";
 import type { Filter, Subscriptions } from "./subscriptions.js";
@@ -183,12 +183,8 @@ export class Connection implements ConnectionEvents {
         // What url() and credentials() wait for may never come.
         this.#wake = () => this.#stopError && !this.#transport && resolve({ error: this.#stopError });
         this.#attempt(server, attempt).catch((cause: unknown) => {
-          const text = redact(String(cause));
-          const detail = `url(), credentials() or the WebSocket failed: ${text}`;
-          // Of a URL that is none Node's error tells the whole.
-          const tells = text !== String(cause) || (cause as { input?: string } | undefined)?.input !== undefined;
-          const mqttError =
-            cause instanceof MqttError ? cause : new MqttError("NETWORK_ERROR", "open", { detail, cause: tells ? new Error(text) : cause });
+          const detail = `url(), credentials() or the WebSocket failed: ${redact(String(cause))}`;
+          const mqttError = cause instanceof MqttError ? cause : new MqttError("NETWORK_ERROR", "open", { detail, cause: redactCause(cause) });
           resolve({ error: mqttError, final: mqttError.code === "UNSUPPORTED" });
         });
       });

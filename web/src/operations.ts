@@ -188,6 +188,7 @@ export class Operations implements Outcomes {
   /** Takes what becomes of messages that were enqueued. */
   settled: (fate: Fate) => void = () => {};
   #count = 0;
+  #telling = 0; // fates that are still to be told
   #turn: Turn | undefined;
 
   constructor(
@@ -232,7 +233,12 @@ export class Operations implements Outcomes {
     const number = this.add(message);
     message.release = onAbort(signal, (cause) => this.drop(number)?.reject(new MqttError("CANCELLED", "publish", { cause })));
     const { stored, acked } = message;
-    for (const promise of [stored, acked]) promise.catch(ignore); // an event tells
+    this.#telling++;
+    acked.catch(ignore).finally(() => {
+      this.#telling--;
+      this.#checkIdle();
+    });
+    stored.catch(ignore); // an event tells
     return { number, stored, acked };
   }
 
@@ -352,7 +358,7 @@ export class Operations implements Outcomes {
     else reject();
   }
 
-  /** Resolves when no operation is under way. */
+  /** Resolves when no operation is under way, and the fates of messages that were enqueued are told. */
   idle(): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#idle.push({ resolve, reject });
@@ -361,7 +367,7 @@ export class Operations implements Outcomes {
   }
 
   #checkIdle(): void {
-    if (this.#count > 0 || this.#turn) return;
+    if (this.#count > 0 || this.#telling > 0 || this.#turn) return;
     for (const waiting of this.#idle.splice(0)) waiting.resolve();
   }
 }

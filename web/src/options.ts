@@ -183,6 +183,12 @@ export function readCredentials(credentials: Credentials | undefined): Credentia
 /** A text without what is secret in URLs: user-info and query. */
 export const redact = (text: string) => text.replace(/\/\/[^\s/]*@/g, "//").replace(/\?[^\s"']*/g, "");
 
+/** An error as a cause that may be shown; of a URL that is none Node's own tells the whole. */
+export function redactCause(cause: unknown): unknown {
+  const text = redact(String(cause));
+  return text !== String(cause) || (cause as { input?: string } | undefined)?.input !== undefined ? new Error(text) : cause;
+}
+
 /** Writes to the application's log, which must not do harm. */
 export function writeLog(log: ConnectOptions["log"], event: string, details: object): void {
   try {

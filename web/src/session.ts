@@ -22,6 +22,8 @@ export class Session implements Backend {
   readonly operations: Operations;
   readonly subscriptions: Subscriptions;
   published = 0;
+  /** Resolves when it is known what became of the messages that were in the store. */
+  restored: Promise<unknown> = Promise.resolve();
   readonly #engine: Engine<Filter>;
   readonly #connection: Connection;
   readonly #settings: Settings;
@@ -84,15 +86,18 @@ export class Session implements Backend {
   }
 
   #restore(records: Opened["records"]): void {
+    const fates: unknown[] = [];
     for (const { kind, key, bytes } of records) {
       const { id, record } = kind === Kept.message ? splitId(bytes) : { id: "", record: bytes };
-      const operation = kind === Kept.message ? this.operations.enqueue(id).number : 0;
+      const { number: operation, acked } = kind === Kept.message ? this.operations.enqueue(id) : { number: 0, acked: undefined };
+      fates.push(acked);
       const error = this.#engine.restore(kind, key, record, operation);
       if (error > 0) throw new MqttError(errorCode(error), "open");
       if (operation > 0) this.operations.kept(operation);
       if (kind === Kept.subscription) this.subscriptions.restore(key, decodeText(record.subarray(2)), record[1]!);
       if (kind === Kept.client) this.#recognise(decodeText(record.subarray(7)));
     }
+    this.restored = Promise.allSettled(fates);
   }
 
   /** The store is of the client with this identifier. */

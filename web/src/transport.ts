@@ -1,4 +1,5 @@
 import { MqttError, type ErrorCode } from "./errors.js";
+import { redact, redactCause } from "./options.js";
 import { inNode } from "./platform.js";
 
 /** Whether this is the build for Node, which may load the package `ws`. */
@@ -110,8 +111,8 @@ export class Transport {
     socket.onerror = ({ error, message }: { error?: Error & { code?: string }; message?: string }) => {
       // Only `ws` tells an answer that is no WebSocket handshake from a line that was never there.
       const isAnswer = error && /^(HPE_|WS_ERR_|undefined)/.test(String(error.code));
-      const detail = message || "the platform does not say why";
-      this.#problem = new MqttError(isAnswer ? "NOT_MQTT" : "NETWORK_ERROR", "open", { detail, cause: error });
+      const detail = redact(message || "the platform does not say why"); // a WebSocket of the application's may tell its URL
+      this.#problem = new MqttError(isAnswer ? "NOT_MQTT" : "NETWORK_ERROR", "open", { detail, cause: redactCause(error) });
     };
     socket.onclose = ({ code }: { code: number }) => {
       this.#closed?.();

@@ -58,6 +58,8 @@ export interface Orders {
   start: null;
   stop: { options: CloseOptions | undefined };
   reauthenticate: { operation: number };
+  /** Is answered when it is known what became of the messages that were in the store. */
+  restored: { operation: number };
   /** `id` names it from then on. */
   subscribe: { operation: number; id: number; wishes: RemoteWish[]; manual: boolean; properties: SubscribeProperties | undefined };
   route: { id: number; wishes: RemoteWish[] };

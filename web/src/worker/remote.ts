@@ -211,8 +211,13 @@ export class RemoteSession implements Backend {
     return slot;
   }
 
-  idle(): Promise<void> {
-    return this.#operations.idle();
+  async idle(): Promise<void> {
+    if (this.#settings.durable) {
+      const operation = this.#operations.next();
+      this.#order("restored", { operation });
+      await this.#operations.wait("session");
+    }
+    await this.#operations.idle();
   }
 
   #command(command: Command, first: number, second = 0): void {

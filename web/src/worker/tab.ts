@@ -84,6 +84,8 @@ export class Tab {
         return this.#owner.stop(this, body.options);
       case "reauthenticate":
         return this.#answer(body.operation, session.reauthenticate());
+      case "restored":
+        return this.#answer(body.operation, session.restored);
       case "subscribe":
         return this.#subscribe(body);
       case "route":
