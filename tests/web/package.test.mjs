@@ -1,7 +1,7 @@
 // The package as it is built: what it exports, what it does when it is imported (nothing), and its size.
 import assert from "node:assert/strict";
 import { execFile, execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -92,6 +92,14 @@ test("the types serve a strict program with the usual settings", () => {
     execFileSync(join(root, "node_modules/.bin/tsc"), ["--module", "nodenext", "--target", "es2022", "--strict", "--noEmit", "use.ts"], { cwd: folder });
   } finally {
     rmSync(folder, { recursive: true });
+  }
+});
+
+test("its archive has the README and the licence of the project", () => {
+  const [{ files }] = JSON.parse(execFileSync("npm", ["pack", "-w", "web", "--dry-run", "--json"], { cwd: root, stdio: ["ignore", "pipe", "ignore"] }));
+  for (const path of ["README.md", "LICENSE"]) {
+    assert.equal(files.find((file) => file.path === path)?.size, readFileSync(join(root, path)).length, path);
+    assert.equal(existsSync(join(root, "web", path)), false, "what was copied is gone");
   }
 });
 
