@@ -13,11 +13,6 @@
 #else
 #define EXPORT(name) extern "C"
 #endif
-#ifdef TARTA_EMBEDDED
-#define EXPORT_FULL(name) extern "C"
-#else
-#define EXPORT_FULL(name) EXPORT(name)
-#endif
 
 using tarta::Bytes;
 using tarta::Error;
@@ -108,7 +103,7 @@ EXPORT(create) tarta_session* tarta_create(uint32_t seed, uint32_t seed_high) {
   return self;
 }
 
-EXPORT_FULL(destroy) void tarta_destroy(tarta_session* self) {
+EXPORT(destroy) void tarta_destroy(tarta_session* self) {
   self->~tarta_session();
   std::free(self);
 }
@@ -270,7 +265,7 @@ EXPORT(store_failed) void tarta_store_failed(tarta_session* self, uint32_t seria
   finish_records(self);
 }
 
-EXPORT_FULL(inspect)
+EXPORT(inspect)
 uint32_t tarta_inspect(tarta_session* self, uint32_t length, uint32_t version, uint32_t from_client) {
   if (version < 3 || version > 5 || !self->given(length)) return finish(self, Error::invalid_argument), 0;
   const auto sender = from_client != 0 ? tarta::Sender::client : tarta::Sender::server;

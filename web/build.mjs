@@ -10,14 +10,12 @@ const WEB = dirname(fileURLToPath(import.meta.url));
 const DIST = join(WEB, "dist");
 const NEW = join(WEB, "../build/web"); // becomes dist when all is well
 const WASM = join(WEB, "../build/wasm/tarta.wasm");
-const EMBEDDED = join(WEB, "../build/wasm/embedded.wasm");
 
-for (const file of [WASM, EMBEDDED]) {
-  if (existsSync(file)) continue;
-  console.error(`There is no ${file}: scripts/build makes it.`);
+if (!existsSync(WASM)) {
+  console.error(`There is no ${WASM}: scripts/build makes it.`);
   process.exit(1);
 }
-const text = `"${readFileSync(EMBEDDED).toString("hex")}"`;
+const text = `"${readFileSync(WASM).toString("hex")}"`;
 
 const bundle = async (outfile, { define, module = true, ...options }) => {
   await build({

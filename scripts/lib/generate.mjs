@@ -161,12 +161,23 @@ export const FAULTS =${joined(names)};
 
 function fields() {
   const rows = table("field", "TARTA_FIELD");
-  return `/** How the value of a field is given. */
+  const types = { number: "number", flag: "boolean", text: "string", data: "Uint8Array", properties: "Properties", codes: "number[]" };
+  return `import type { Properties } from "./properties.js";
+
+/** How the value of a field is given. */
 export type FieldForm = ${[...new Set(rows.map(([, , form]) => `"${form}"`))].join(" | ")};
 
 /** The fields of a packet as inspection shows them, by the core's number: name and form. */
-export const FIELDS: readonly (readonly [name: string, form: FieldForm])[] = [
+export const FIELDS: readonly (readonly [name: keyof PacketFields | "filter" | "options", form: FieldForm])[] = [
 ${rows.map(([, name, form]) => `  ["${name}", "${form}"],\n`).join("")}];
+
+/** What packets bear, each some of it. */
+export interface PacketFields {
+${rows.flatMap(([, name, form]) => (types[form] && name !== "options" ? `  ${name}?: ${types[form]};\n` : [])).join("")}  /** Of SUBSCRIBE, with their options bytes. */
+  subscriptions?: { filter: string; options: number }[];
+  /** Of UNSUBSCRIBE. */
+  filters?: string[];
+}
 `;
 }
 

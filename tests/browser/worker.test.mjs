@@ -66,6 +66,25 @@ test("mistakes in arguments are told at once, though the core is elsewhere", asy
   assert.deepEqual(names, Array(6).fill("TypeError"));
 });
 
+test("packets are told from a Worker, too", async (t) => {
+  const [opened, broker] = await Promise.all([open(t), startBroker(t)]);
+  const connecting = opened.evaluate(async (url) => {
+    window.client = new window.tarta.Client(url, { version: 5, worker: true, clientId: "me", credentials: { password: "canary" } });
+    window.packets = [];
+    window.client.addEventListener("packet", ({ detail }) => window.packets.push(detail));
+    await window.client.connect();
+  }, broker.url);
+  const peer = await broker.online();
+  await connecting;
+  await opened.evaluate(() => void window.client.publish("a", "text"));
+  await peer.expect(PUBLISH);
+  await opened.waitForFunction(() => window.packets.length === 3);
+  const told = await opened.evaluate(() => window.packets.map(({ direction, type, clientId, payload, redacted }) => [direction, type, clientId, payload && new TextDecoder().decode(payload), redacted]));
+  assert.deepEqual(told.map((one) => one.map((part) => part ?? null)), [
+    ["out", "connect", "me", null, ["password"]], ["in", "connack", null, null, []], ["out", "publish", null, "text", []],
+  ]);
+});
+
 test("a Worker that dies settles everything", async (t) => {
   const [opened, broker] = await Promise.all([open(t), startBroker(t)]);
   const peer = await connect(opened, broker, '(window.worker = new Worker("/dist/worker.mjs", { type: "module" }))');

@@ -39,8 +39,3 @@ async function checkExports(bytes, expected) {
 }
 
 test("the module exports what tests/limits.json lists", () => checkExports(wasm, limits.wasm.exports));
-
-test("the module inside the bundle exports the same, but what only others need", () => {
-  const embedded = readFileSync(new URL("build/wasm/embedded.wasm", root));
-  return checkExports(embedded, limits.wasm.exports.filter((name) => !limits.wasm.onlyInFull.includes(name)));
-});

@@ -2,6 +2,7 @@
 import type { CloseOptions, ServerInfo, State, StateChange } from "./connection.js";
 import type { MqttError } from "./errors.js";
 import type { Message } from "./message.js";
+import type { Packet } from "./packets.js";
 import type { Enqueued, Fate, PublishResult } from "./operations.js";
 import type { Handler, SubscribeOptions, Subscription, Wish } from "./subscription.js";
 
@@ -44,6 +45,8 @@ export interface Backend {
   readonly dropped: number;
   /** Gets every message, whatever it matches. */
   onmessage: ((message: Message) => boolean) | undefined;
+  /** Gets every packet, both ways; none from a SharedWorker, as there they are of all tabs. */
+  onpacket: ((packet: Packet) => void) | undefined;
 
   /** Resolves with the first CONNACK. */
   start(): Promise<void>;

@@ -9,6 +9,7 @@ import type { Message, QoS } from "./message.js";
 import type { Enqueued, Fate, PublishResult } from "./operations.js";
 import { randomName, readOptions, writeLog, type Codec, type ConnectOptions, type ServerUrl, type Settings } from "./options.js";
 import { checkInteger, checkSpelling, encodeProperties, toBytes } from "./properties.js";
+import type { Packet } from "./packets.js";
 import { Queue } from "./queue.js";
 import { Requests, type RequestOptions } from "./requests.js";
 import { Session } from "./session.js";
@@ -48,6 +49,8 @@ export interface ClientEvents {
   state: CustomEvent<StateChange>;
   /** Every message that arrives, whatever subscription it is for. */
   message: CustomEvent<Message>;
+  /** Every packet that goes over the line, both ways, in order, once its turn is over. Costs time; not from a SharedWorker. */
+  packet: CustomEvent<Packet>;
   /**
    * What became of a message that is, or was to be, in the store: one that was enqueued, by this client or one before it, by its
    * `id`; or, with an empty `id`, one that a client before this one has published.
@@ -90,7 +93,7 @@ export class Client extends EventTarget {
   #release: (() => void) | undefined; // of the signal
   #end: MqttError | undefined;
   #closed = false; // and has been told so
-  #wantsAll = false; // as `message` events
+  readonly #wanted = new Set<string>(); // events that are made only where somebody listens
 
   /**
    * Nothing happens on the network before connect().
@@ -404,7 +407,7 @@ export class Client extends EventTarget {
 
   #begin(backend: Backend): Backend {
     this.#backend = backend;
-    if (this.#wantsAll) this.#sendAll(backend);
+    for (const type of this.#wanted) this.#send(type, backend);
     for (const [filter, handler] of Object.entries(this.#options.routes ?? {})) backend.route(readWishes(filter, {}), handler);
     return backend;
   }
@@ -428,8 +431,10 @@ export class Client extends EventTarget {
     this.dispatchEvent(new CustomEvent("state", { detail: change }));
   }
 
-  #sendAll(backend: Backend): void {
-    backend.onmessage = (message) => this.dispatchEvent(new CustomEvent("message", { detail: message }));
+  #send(type: string, backend: Backend): void {
+    const tell = (detail: Message | Packet) => this.dispatchEvent(new CustomEvent(type, { detail }));
+    if (type === "message") backend.onmessage = tell;
+    else backend.onpacket = tell;
   }
 
   #report(error: unknown): void {
@@ -442,10 +447,9 @@ export class Client extends EventTarget {
   ): void;
   override addEventListener(type: string, listener: EventListenerOrEventListenerObject | null, options?: boolean | AddEventListenerOptions): void;
   override addEventListener(type: string, listener: any, options?: boolean | AddEventListenerOptions): void {
-    // Nothing is made of messages that nobody wants as events.
-    if (type === "message" && !this.#wantsAll) {
-      this.#wantsAll = true;
-      if (this.#backend) this.#sendAll(this.#backend);
+    if ((type === "message" || type === "packet") && !this.#wanted.has(type)) {
+      this.#wanted.add(type);
+      if (this.#backend) this.#send(type, this.#backend);
     }
     super.addEventListener(type, listener as EventListener, options);
   }

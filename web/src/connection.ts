@@ -8,6 +8,7 @@ import type { ConnackProperties, DisconnectProperties } from "./generated/proper
 import { seizeLock } from "./locks.js";
 import type { Operations } from "./operations.js";
 import { readReference, readUrl, redact, redactCause, toField, writeLog, type Authentication, type ConnectOptions, type Settings } from "./options.js";
+import type { Tap } from "./packets.js";
 import { isOffline, onWake } from "./platform.js";
 import { checkInteger, encodeProperties, NO_BYTES, parseProperties, toBytes } from "./properties.js";
 import type { Filter, Subscriptions } from "./subscriptions.js";
@@ -88,6 +89,8 @@ export class Connection implements ConnectionEvents {
   bytesReceived = 0;
   bytesSent = 0;
   connections = 0;
+  /** Sees the packets that go in and out. */
+  tap: Tap | undefined;
 
   readonly #engine: Engine<Filter>;
   readonly #settings: Settings;
@@ -242,14 +245,17 @@ export class Connection implements ConnectionEvents {
     const transport = new Transport(constructor, given !== undefined, url.href, protocols, connectTimeout, {
       opened: () => {
         this.connections++;
+        this.tap?.begin();
         const error = engine.opened(this.#elsewhere ? SERVERS : Math.min(index, SERVERS), (bytes) => {
           this.bytesSent += bytes.length;
+          this.tap?.add("out", bytes);
           transport.send(bytes);
         });
         if (error > 0) this.#end({ error: new MqttError(errorCode(error), "connect"), final: true });
       },
       received: (bytes) => {
         this.bytesReceived += bytes.length;
+        this.tap?.add("in", bytes);
         engine.receive(bytes);
       },
       textReceived: () => {

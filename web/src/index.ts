@@ -15,6 +15,7 @@ export type { Enqueued, Fate, PublishResult } from "./operations.js";
 export type {
   Authentication, Codec, ConnectOptions, Credentials, LogRecord, Payload, QueueLimits, Reconnect, ServerUrl, Will, WorkerOption,
 } from "./options.js";
+export type { Packet } from "./packets.js";
 export type { Overflow } from "./queue.js";
 export type { RequestOptions } from "./requests.js";
 export { indexedDBStore } from "./stores/indexeddb.js";

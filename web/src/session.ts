@@ -12,6 +12,7 @@ import { decodeText } from "./engine/memory.js";
 import type { Message } from "./message.js";
 import { Operations, type Enqueued, type PublishResult } from "./operations.js";
 import type { ConnectOptions, Settings } from "./options.js";
+import { Tap, type Packet } from "./packets.js";
 import { toBytes } from "./properties.js";
 import type { Handler, SubscribeOptions, Subscription, Wish } from "./subscription.js";
 import { Subscriptions, type Filter } from "./subscriptions.js";
@@ -137,6 +138,10 @@ export class Session implements Backend {
 
   set onmessage(take: ((message: Message) => boolean) | undefined) {
     this.subscriptions.onmessage = take;
+  }
+
+  set onpacket(take: (packet: Packet) => void) {
+    this.#connection.tap = new Tap(this.#engine, this.server?.version ?? 5, take);
   }
 
   start(): Promise<void> {

@@ -53,6 +53,7 @@ export const enum Status {
   outputLength = 3,
   error = 4,
   consumed = 5,
+  tail = 6,
   skip = 7,
   blobs = 8,
   flags = 9,

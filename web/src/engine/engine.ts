@@ -265,6 +265,23 @@ export class Engine<Match> {
     this.schedule();
   }
 
+  /**
+   * What one packet bears, as words of core/field.def, good until the next call; undefined if it is malformed.
+   *
+   * @param version 3, 4 or 5
+   */
+  inspect(packet: Uint8Array, version: number, fromClient: boolean): Uint32Array | undefined {
+    const { memory } = this;
+    if (this.#exports.inspect(this.#session, this.put(packet), version, Number(fromClient)) === 0) return undefined;
+    const at = memory.status(Status.records) >>> 2;
+    return memory.words.subarray(at, at + memory.status(Status.recordWords));
+  }
+
+  /** Whether what comes next is the rest of a packet. */
+  get midPacket(): boolean {
+    return this.memory.status(Status.tail) + this.memory.status(Status.skip) > 0;
+  }
+
   /** Acknowledges by hand a message that the command hold has named. */
   acknowledge(serial: number, reason: number): void {
     this.#late = true;
@@ -272,15 +289,18 @@ export class Engine<Match> {
   }
 }
 
-/** Does one PUBLISH, larger than its head, fill the chunk? (Remaining Length: 5.0 §2.1.4) */
+/** Does one PUBLISH, larger than its head, fill the chunk? */
 function onePublish(chunk: Uint8Array): boolean {
-  if (chunk.length <= HEAD || chunk[0]! >>> 4 !== 3) return false;
+  return chunk.length > HEAD && chunk[0]! >>> 4 === 3 && packetSize(chunk) === chunk.length;
+}
+
+/** The bytes of the packet that begins here, or more than there are where that cannot be seen (5.0 §2.1.4). */
+export function packetSize(bytes: Uint8Array): number {
   let length = 0;
-  let at = 1;
-  for (let shift = 0; at < 5; shift += 7) {
-    const byte = chunk[at++]!;
-    length += (byte & 0x7f) * 2 ** shift;
-    if (byte < 0x80) break;
+  for (let at = 1; at < 5 && at < bytes.length; at++) {
+    const byte = bytes[at]!;
+    length += (byte & 0x7f) << (7 * at - 7);
+    if (byte < 0x80) return at + 1 + length;
   }
-  return at + length === chunk.length;
+  return bytes.length < 5 ? bytes.length + 1 : Infinity;
 }

@@ -106,6 +106,11 @@ class Host implements TabOwner {
     for (const { acts } of done) for (const act of acts) act();
   }
 
+  /** Packets are told to a page that has the session to itself. */
+  wantsPackets(tab: Tab): void {
+    if (!this.#shared) this.#session!.onpacket = (packet) => tab.post("packet", packet);
+  }
+
   /** So that what one tab acknowledges by hand waits for the handlers of the others. */
   whenHandled(act: () => void): void {
     const last = this.#handed.at(-1);

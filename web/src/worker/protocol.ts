@@ -4,6 +4,7 @@ import type { WasmSource } from "../engine/loader.js";
 import { MqttError } from "../errors.js";
 import type { SubscribeProperties } from "../generated/properties.js";
 import type { Fate } from "../operations.js";
+import type { Packet } from "../packets.js";
 import type { Authentication, Credentials, LogRecord, Settings } from "../options.js";
 import type { StoreDescription } from "../stores/store.js";
 
@@ -68,6 +69,8 @@ export interface Orders {
   enqueue: { operation: number; id: string; topic: string; payload: Uint8Array; flags: number; properties: Uint8Array; expiry: number };
   /** All messages are wanted, whatever they match. */
   everything: null;
+  /** All packets are wanted. */
+  packets: null;
   answer: { id: number; value?: unknown; error?: unknown };
   /** The page goes. Web Locks tell that, too, but not everywhere. */
   leave: null;
@@ -83,6 +86,7 @@ export interface Reports {
   log: { record: LogRecord; reason: unknown };
   question: { id: number; what: keyof Question; argument: unknown };
   failed: { operation: number; error: unknown };
+  packet: Packet;
   settled: Omit<Fate, "error"> & { error: unknown };
   /** The server has refused a subscription that it had lost. */
   refused: { id: number; error: unknown };

@@ -8,6 +8,7 @@ import type { Message } from "../message.js";
 import { checkTopicFilter, checkTopicName } from "../names.js";
 import { Operations, type Enqueued, type Fate, type PublishResult } from "../operations.js";
 import { readCredentials, readUrl, writeLog, type ConnectOptions, type Credentials, type Settings } from "../options.js";
+import type { Packet } from "../packets.js";
 import { onLeave, onWake } from "../platform.js";
 import { checkInteger, encodeProperties, NO_BYTES, toBytes } from "../properties.js";
 import { Subscription, type Handler, type SubscribeOptions, type Wish } from "../subscription.js";
@@ -56,6 +57,7 @@ export class RemoteSession implements Backend {
   readonly #topics = new Map<string, number>();
   readonly #unlisten = [onWake(() => this.#order("wake", null)), onLeave(() => this.#order("leave", null))];
   #droppedThere = 0;
+  #onpacket: ((packet: Packet) => void) | undefined;
   #posting = false;
   #turn: { operation: number; sent: Promise<PublishResult> } | undefined; // messages of QoS 0 of this turn
   #opening: Opening | undefined;
@@ -101,6 +103,11 @@ export class RemoteSession implements Backend {
   set onmessage(take: ((message: Message) => boolean) | undefined) {
     this.#subscriptions.onmessage = take;
     this.#order("everything", null);
+  }
+
+  set onpacket(take: (packet: Packet) => void) {
+    this.#onpacket = take;
+    this.#order("packets", null);
   }
 
   // ---- the connection ----
@@ -338,6 +345,8 @@ export class RemoteSession implements Backend {
         return void this.#answer(body);
       case "failed":
         return this.#operations.take(body.operation)?.reject(fromClone(body.error) as Error);
+      case "packet":
+        return this.#onpacket?.(body);
       case "settled":
         return this.#owner.settled({ ...body, error: body.error && fromClone(body.error) } as Fate);
       case "refused":

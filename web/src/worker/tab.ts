@@ -21,6 +21,8 @@ export interface TabOwner {
   /** The page is gone. */
   leave(tab: Tab): Promise<void>;
   answered(answer: Orders["answer"]): void;
+  /** The page is to be told of all packets. */
+  wantsPackets(tab: Tab): void;
 }
 
 export class Tab {
@@ -101,6 +103,8 @@ export class Tab {
       case "everything":
         this.everything = true;
         return;
+      case "packets":
+        return this.#owner.wantsPackets(this);
       case "answer":
         return this.#owner.answered(body);
       case "leave":
