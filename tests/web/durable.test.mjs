@@ -495,6 +495,16 @@ test("what is published and closed at once is stored", TIMEOUT, withBroker(async
   assert.equal((await peer.expect(PUBLISH)).payload.toString(), "last");
 }));
 
+test("what is enqueued in the turn in which a connection ends is stored", TIMEOUT, withBroker(async ({ broker, t }) => {
+  const client = new Client(broker.url, { version: 5, store: memoryStore(), connectTimeout: 100, reconnect: { min: 1000, max: 1000, initial: true } });
+  t.after(() => client.close());
+  client.connect().catch(() => {});
+  await (await broker.accept()).expect(CONNECT);
+  const late = performance.now() + 200;
+  while (performance.now() < late); // so that the time-out is seen with what follows
+  await client.enqueue("a", "1").stored;
+}));
+
 test("a message in doubt when the session is lost is told by its name", TIMEOUT, withBroker(async ({ open }) => {
   const store = memoryStore();
   const { client: before, peer: there } = await open(store);

@@ -68,12 +68,7 @@ export class Session implements Backend {
       operation: (number) => this.operations.forStore(number),
       report: (error) => owner.report(error),
     }));
-    this.operations.store = {
-      get ending() {
-        return engine.ending;
-      },
-      written: () => keeping.written(),
-    };
+    this.operations.store = keeping;
     engine.command("set_number", NumberOption.durable, 1);
     try {
       this.#restore(opened.records);

@@ -1,6 +1,6 @@
 // One session of the core, with its memory, its records and its time. What goes in and comes out is in wasm/tarta.h.
 import { MqttError } from "../errors.js";
-import { ClosedFlag, DEADLINE, Flag, Result, Status, type CoreExports } from "./abi.js";
+import { DEADLINE, Flag, Result, Status, type CoreExports } from "./abi.js";
 import type { Core } from "./loader.js";
 import type { Memory } from "./memory.js";
 import type { Owner } from "./records.js";
@@ -48,11 +48,6 @@ export class Engine<Match> {
   /** Set by close(), in a handler too: from then on no message is told or acknowledged. */
   get halted(): boolean {
     return this.#walker.halted;
-  }
-
-  /** The records that are walked tell of the end of the client. */
-  get ending(): boolean {
-    return ((this.#walker.over?.flags ?? 0) & ClosedFlag.final) !== 0;
   }
 
   halt(): void {
@@ -109,7 +104,7 @@ export class Engine<Match> {
       size = SLICE;
     }
     walker.chunkEnd();
-    if (walker.over) this.#end();
+    if (walker.over) this.flush(); // the end may leave something to the store
     else if (flush) this.schedule();
     else this.#arm();
   }
