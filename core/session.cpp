@@ -36,7 +36,7 @@ void Session::make_client_id() {
 }
 
 Error Session::transport_opened(unsigned server, Now now) {
-  if (phase_ == Phase::connecting || phase_ == Phase::online) return Error::invalid_argument;
+  if (open()) return Error::invalid_argument;
   if (phase_ == Phase::idle && kept_version_ == Version{}) restored_without_client();
   now_ = now;
   records_.clear();
@@ -59,10 +59,18 @@ Error Session::transport_opened(unsigned server, Now now) {
     }
   }
   if (const Error error = write_connect(); error != Error::none) return error;
-  phase_ = Phase::connecting;
-  connect_started_ = last_sent_ = last_received_ = now.monotonic;
+  ask_to_be_kept();
+  phase_ = Phase::opening;
+  begin_connecting();
   find_deadline();
   return Error::none;
+}
+
+// CONNECT may leave, if it waits for nothing.
+void Session::begin_connecting() {
+  if (connect_waits()) return;
+  phase_ = Phase::connecting;
+  connect_started_ = last_sent_ = last_received_ = now_.monotonic;
 }
 
 // The properties that the session asks for, then those of the application (5.0 §3.1.2.11).
@@ -182,6 +190,7 @@ void Session::connected(const Connack& packet) {
     const std::uint32_t policy = in_force_[NumberOption::broker_session];
     if (policy == 0 && version_ == Version::v5) return violate(Fault::session_unexpected);
     if (policy == 2) {
+      take_back_client();
       start_clean_ = true;
       return end(Error::session_unexpected, 0, Fault::none, closed_again);
     }
@@ -203,9 +212,10 @@ void Session::connected(const Connack& packet) {
 void Session::resume(bool session_present) {
   if (session_present) {
     replay_ = inflight_.first();
-    return;
+    if (have_session_) return;  // else no SUBSCRIBE of ours has ever left, whatever was restored
+  } else if (have_session_) {
+    lose_session();
   }
-  if (have_session_) lose_session();
   resubscribe();
 }
 
@@ -292,7 +302,7 @@ void Session::end(Error error, std::uint8_t reason, Fault fault, unsigned flags,
   records_.add(Event::closed, flags, static_cast<std::uint32_t>(error), reason, static_cast<std::uint32_t>(fault),
                properties.offset, properties.length);
   const bool silent = error == Error::connection_lost || error == Error::connect_timeout;
-  if (phase_ == Phase::connecting && silent && !clean_start_) unanswered_ = true;
+  if (phase_ == Phase::connecting && silent) unanswered_ = true;
   connection_over();
   if ((flags & closed_final) == 0) return;
   session_expiry_ = no_expiry;  // nobody waits for its end
@@ -315,6 +325,7 @@ void Session::violate(Fault fault) {
     write(packet);
   }
   const bool final = fault == Fault::session_unexpected;
+  if (final) take_back_client();
   end(error_of(fault), reason, fault, final ? closed_final : 0U);
 }
 
@@ -330,6 +341,7 @@ void Session::check_memory() {
 }
 
 void Session::connection_over() {
+  if (phase_ == Phase::opening) output_.clear();  // CONNECT, which may not leave
   phase_ = Phase::closed;
   aliases_in_.clear(topics_in_);
   if (skipping_arrival_ && skip_ > 0) inbound_.forget_last();
@@ -384,13 +396,14 @@ void Session::transport_closed(Now now) {
   now_ = now;
   records_.clear();
   has_more_ = false;
-  if (phase_ == Phase::connecting || phase_ == Phase::online) end_silently(Error::connection_lost);
+  if (open()) end_silently(Error::connection_lost);
   output_.clear();
   watch_session();
   find_deadline();
 }
 
 void Session::sent() {
+  if (phase_ == Phase::opening) return;  // nothing was, yet
   constexpr std::uint32_t usual = 256 * 1024;
   if (output_.capacity() > usual) {
     output_.release();

@@ -72,7 +72,8 @@ uint32_t tarta_clear_bytes(tarta_session*, uint32_t option);
 
 /* --- the transport ------------------------------------------------------------------------------------------- */
 
-/* The transport is open: CONNECT goes to the output. `server` (0–15) names the URL, for what `version` 0 remembers.
+/* The transport is open: CONNECT goes to the output; with a store that does not know the client yet, not before the
+ * record is stored that the next tick() tells of. `server` (0–15) names the URL, for what `version` 0 remembers.
  * Returns an error: `invalid_argument` while a connection is open, or when the options do not fit together. */
 uint32_t tarta_transport_opened(tarta_session*, uint32_t server, double monotonic, double wall);
 

@@ -499,7 +499,7 @@ TEST_CASE("abi: OUTPUT tells of what a tick would send, and of nothing else") {
   tarta_set_number(host, number(NumberOption::clean_start), 0);
   tarta_set_number(host, number(NumberOption::keepalive), 0);
   host.connect(5);
-  std::uint32_t stored = 1;  // the client itself
+  std::uint32_t stored = 2;  // the client itself, before CONNECT and since CONNACK
   tarta_stored(host, stored);
   REQUIRE(tarta_define_topic(host, 0, host.put("a")) == 0);
   const auto wants = [&] { return (host.status().flags & TARTA_OUTPUT) != 0; };

@@ -17,6 +17,10 @@ import type { Handler, SubscribeOptions, Subscription, Wish } from "./subscripti
 import { Subscriptions, type Filter } from "./subscriptions.js";
 
 const TOPICS = 1024; // names that the core keeps for us
+// Of a record of the client (core/session_store.cpp): where it says what is known of it, what that may be, where its name begins.
+const CLIENT_KNOWN = 2;
+const MAY_BE_KNOWN = 2;
+const CLIENT_HEAD = 7;
 
 export class Session implements Backend {
   readonly operations: Operations;
@@ -80,22 +84,25 @@ export class Session implements Backend {
 
   #restore(records: Opened["records"]): void {
     for (const { kind, key, bytes } of records) {
+      if (kind === Kept.client && !this.#recognises(bytes)) continue;
       const { id, record } = kind === Kept.message ? splitId(bytes) : { id: "", record: bytes };
       const operation = kind === Kept.message ? this.operations.enqueue(id).number : 0;
       const error = this.#engine.restore(kind, key, record, operation);
       if (error > 0) throw new MqttError(errorCode(error), "open");
       if (operation > 0) this.operations.kept(operation);
       if (kind === Kept.subscription) this.subscriptions.restore(key, decodeText(record.subarray(2)), record[1]!);
-      if (kind === Kept.client) this.#recognise(decodeText(record.subarray(7)));
     }
   }
 
-  /** The store is of the client with this identifier. */
-  #recognise(clientId: string): void {
+  /** The store is that of this client. Where no server has answered it, another may take its place. */
+  #recognises(record: Uint8Array): boolean {
+    const clientId = decodeText(record.subarray(CLIENT_HEAD));
     if (this.#settings.named && this.#settings.clientId !== "" && this.#settings.clientId !== clientId) {
+      if (record[CLIENT_KNOWN] === MAY_BE_KNOWN) return false;
       throw new MqttError("OPTIONS_CONFLICT", "open", { detail: `the store is that of the client "${clientId}"` });
     }
     this.#connection.assignedClientId = clientId;
+    return (this.#keeping!.knowsClient = true);
   }
 
   get state(): State {

@@ -56,12 +56,15 @@ export class Engine<Match> {
 
   // ---- the transport ----
 
-  /** The transport is open: CONNECT leaves. `server` (0–15) names the URL. Returns the number of an error. */
+  /** The transport is open: CONNECT leaves, when the client is kept. `server` (0–15) names the URL. Returns the number of an error. */
   opened(server: number, output: Send): number {
     this.#output = output;
     this.#walker.begin();
     const error = this.#exports.transport_opened(this.#session, server, performance.now(), Date.now());
-    if (error === 0) this.#step(this.memory.status(Status.recordWords));
+    if (error === 0) {
+      this.#step(this.memory.status(Status.recordWords));
+      this.schedule();
+    }
     return error;
   }
 
