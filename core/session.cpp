@@ -99,9 +99,11 @@ void Session::make_connect_properties(Buffer<std::uint8_t>& properties) const {
 }
 
 Error Session::write_connect() {
-  // A session that goes on is never started clean (5.0 §3.1.2.4); 3.1.1 has one flag for this connection and the next.
+  // Clean Start is for the first connection, whatever a store has brought; a session that goes on is never started
+  // clean (5.0 §3.1.2.4). 3.1.1 has one flag for this connection and the next.
   const bool asked = in_force_[NumberOption::clean_start] != 0;
-  clean_start_ = start_clean_ || (asked && !(have_session_ && version_ == Version::v5));
+  const bool goes_on = have_session_ && proven_ != 0 && version_ == Version::v5;
+  clean_start_ = start_clean_ || (asked && !goes_on);
 
   Connect packet;
   packet.version = version_;

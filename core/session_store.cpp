@@ -275,6 +275,7 @@ Error Session::restore_subscription(std::uint32_t number, Bytes bytes) {
   if (error != Error::none) return error == Error::out_of_memory ? error : Error::store_corrupt;
   subscriptions_.set_kept(number, true);
   subscriptions_.granted(number, true);
+  if (options_[NumberOption::clean_start] != 0) forget_filter(number);  // it ends with the session (5.0 §3.1.2.4)
   return Error::none;
 }
 

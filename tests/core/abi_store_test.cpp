@@ -120,6 +120,7 @@ TEST_CASE("abi: stored and store_failed of serials that there are not") {
 
 TEST_CASE("abi: what a store knows of subscriptions is checked, too") {
   AbiHost host;
+  tarta_set_number(host, number(NumberOption::clean_start), 0);
   const auto restore = [&](std::uint32_t number, std::string_view hexadecimal) {
     return error(tarta_restore(host, 4, number, host.put(tarta::from_hex(hexadecimal)), 0));
   };

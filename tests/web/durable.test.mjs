@@ -296,6 +296,40 @@ test("subscriptions keep their identifiers, and are made again where the server 
   await last.expectNothing();
 }));
 
+test("a clean start is one: the application subscribes anew, and what was in flight is as in a lost session", TIMEOUT, withBroker(async ({ broker, open }) => {
+  const store = memoryStore();
+  const { client: before, peer: there } = await open(store);
+  for (const filter of ["a", "b"]) {
+    const subscribing = before.subscribe(filter, { qos: 1 });
+    there.send(suback((await there.expect(SUBSCRIBE)).id, 1));
+    await subscribing;
+  }
+  const { stored } = before.enqueue("out", "again");
+  await there.expect(PUBLISH);
+  await stored;
+  await before.close();
+  const { client, peer, hello } = await open(store, { clean: true, reconnect: { min: 1, max: 2 } });
+  assert.equal(hello.body[7] & 2, 2);
+  assert.deepEqual((({ flags, payload }) => [flags & 8, payload.toString()])(await peer.expect(PUBLISH)), [0, "again"]);
+  await peer.expectNothing();
+  const got = [];
+  const subscribing = client.subscribe("+", { qos: 1 }, (message) => got.push(message.text()));
+  const { id, filters } = await peer.expect(SUBSCRIBE);
+  assert.equal(filters[0].filter, "+");
+  peer.send(suback(id, 1), publish("a", "1", { qos: 1, id: 1 }));
+  await subscribing;
+  await peer.expect(PUBACK); // it waits for nobody who has subscribed to "a"
+  assert.deepEqual(got, ["1"]);
+  peer.drop();
+  const next = await broker.accept();
+  assert.equal((await next.expect(CONNECT)).body[7] & 2, 0);
+  await client.close();
+  const { peer: last } = await open(store);
+  assert.equal((await last.expect(SUBSCRIBE)).filters[0].filter, "+");
+  await last.expect(PUBLISH);
+  await last.expectNothing();
+}));
+
 /** A store of a client that has subscribed to "a" and is closed. */
 async function subscribedBefore(open) {
   const store = memoryStore();

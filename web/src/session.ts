@@ -83,6 +83,7 @@ export class Session implements Backend {
   }
 
   #restore(records: Opened["records"]): void {
+    const clean = this.#settings.numbers.some(([, option, value]) => option === NumberOption.cleanStart && value > 0);
     for (const { kind, key, bytes } of records) {
       if (kind === Kept.client && !this.#recognises(bytes)) continue;
       const { id, record } = kind === Kept.message ? splitId(bytes) : { id: "", record: bytes };
@@ -90,7 +91,7 @@ export class Session implements Backend {
       const error = this.#engine.restore(kind, key, record, operation);
       if (error > 0) throw new MqttError(errorCode(error), "open");
       if (operation > 0) this.operations.kept(operation);
-      if (kind === Kept.subscription) this.subscriptions.restore(key, decodeText(record.subarray(2)), record[1]!);
+      if (kind === Kept.subscription && !clean) this.subscriptions.restore(key, decodeText(record.subarray(2)), record[1]!);
     }
   }
 
