@@ -37,7 +37,7 @@ void Session::make_client_id() {
 
 Error Session::transport_opened(unsigned server, Now now) {
   if (open()) return Error::invalid_argument;
-  if (phase_ == Phase::idle && kept_version_ == Version{}) restored_without_client();
+  restored_without_client();
   now_ = now;
   records_.clear();
   output_.clear();
@@ -421,6 +421,7 @@ void Session::tick(Now now) {
   const double slept = (now.wall - now_.wall) - (now.monotonic - now_.monotonic);
   now_ = now;
   records_.clear();
+  restored_without_client();
   stamp();
   expire();
   if (!disconnecting_) check_times(slept);

@@ -249,8 +249,9 @@ Error Session::restore_client(Bytes bytes) {
 }
 
 // No server has accepted a client that was not kept, or for a first CONNECT only: what was to be published has not been
-// sent, and there is no state of a session.
+// sent, and may expire; there is no state of a session.
 void Session::restored_without_client() {
+  if (phase_ != Phase::idle || kept_version_ != Version{}) return;
   for (Outgoing* entry = inflight_.last(); entry != nullptr;) {
     Outgoing* const before = entry->previous;
     if (entry->stage != Stage::pubcomp) {

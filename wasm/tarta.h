@@ -144,9 +144,9 @@ uint32_t tarta_acknowledge(tarta_session*, uint32_t serial, uint32_t reason);
 
 /* --- the store (option `durable`) ---------------------------------------------------------------------------- */
 
-/* Before the first connection, for each record that was kept, in the order in which PERSIST told of them
- * (serials begin anew with each session: the host numbers its records itself); `length` bytes are in the
- * scratch area. `operation` names what a restored message reports to. `store_corrupt` if the bytes are no record. */
+/* Before the first tick() and the first connection, for each record that was kept, in the order in which PERSIST told of
+ * them (serials begin anew with each session: the host numbers its records itself); `length` bytes are in the scratch
+ * area. `operation` names what a restored message reports to. `store_corrupt` if the bytes are no record. */
 uint32_t tarta_restore(tarta_session*, uint32_t kind, uint32_t key, uint32_t length, uint32_t operation);
 
 /* All records up to this serial are on disk. */
