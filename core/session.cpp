@@ -355,7 +355,7 @@ void Session::connection_over() {
   answers_.clear();
   answers_done_ = 0;
   replay_ = nullptr;
-  ping_outstanding_ = stuck_ = auth_unanswered_ = false;
+  ping_outstanding_ = probes_ = stuck_ = auth_unanswered_ = false;
   take_out_requests();
 }
 
@@ -463,7 +463,7 @@ double Session::ping_due() const {
 
 void Session::keep_alive(double slept) {
   constexpr double asleep = 2'000;  // ms; clocks that drift apart, or are adjusted, do so by less
-  constexpr double soon = 5'000;    // what a line that has slept is given to show that it is alive
+  constexpr double soon = 5'000;    // what a line that may be dead is given to show that it is alive
   if (received_) last_received_ = now_.monotonic;
   const double grace = limits_.keepalive * 500.0;
   if (received_ && ping_outstanding_) ping_deadline_ = now_.monotonic + grace;  // slow, but alive
@@ -473,7 +473,11 @@ void Session::keep_alive(double slept) {
     return end(Error::keepalive_timeout, 0, Fault::none, 0);
   }
   const bool awoken = slept >= asleep;
-  if (now_.monotonic < ping_due() && !awoken) return;
+  // An answer that is waited for shows it as well; whoever asks again and again does not put the end off.
+  if (probes_ && ping_outstanding_) ping_deadline_ = std::min(ping_deadline_, now_.monotonic + soon);
+  const bool tries = awoken || (probes_ && !ping_outstanding_);
+  probes_ = false;
+  if (now_.monotonic < ping_due() && !tries) return;
   rest();
   if (limits_.maximum_packet_size < 2) {
     stuck_ = true;
@@ -481,7 +485,7 @@ void Session::keep_alive(double slept) {
     Writer writer{at};
     encode_empty(writer, PacketType::pingreq);
   }
-  if (!ping_outstanding_ || awoken) ping_deadline_ = now_.monotonic + (awoken ? std::min(grace, soon) : grace);
+  if (!ping_outstanding_ || awoken) ping_deadline_ = now_.monotonic + (tries ? std::min(grace, soon) : grace);
   ping_outstanding_ = true;
 }
 

@@ -67,6 +67,7 @@ class Session {
   void delivered(std::uint32_t through);
   void hold(std::uint32_t serial) { inbound_.hold(serial); }
   Error acknowledge(std::uint32_t serial, std::uint8_t reason);
+  void probe() { probes_ = online() && limits_.keepalive > 0; }
 
   // --- the store
   Error restore(Kept kind, std::uint32_t key, Bytes bytes, std::uint32_t operation);
@@ -274,6 +275,7 @@ class Session {
   bool heard_ = false;         // something was received on this connection
   bool received_ = false;      // … since the last tick
   bool ping_outstanding_ = false;
+  bool probes_ = false;         // probe() was called
   bool disconnecting_ = false;  // disconnect() was called
   bool requests_wait_ = false;  // for a packet identifier or a record, …
   bool stuck_ = false;          // what must be sent is larger than what the server accepts

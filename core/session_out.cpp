@@ -183,7 +183,8 @@ template bool Session::write(const FilterList&);
 bool Session::room_in_output() const { return output_.size() < output_high; }
 
 bool Session::wants_flush() const {
-  if (!output().empty() || fresh_ || disconnecting_ || stuck_ || !failures_.empty() || !changes_.empty()) return true;
+  if (!output().empty() || fresh_ || probes_ || disconnecting_ || stuck_ || !failures_.empty() || !changes_.empty())
+    return true;
   if (!online()) return phase_ == Phase::opening && !connect_waits();
   if (durable() && client_waits_) return false;
   if (requests_wait_ && ids_.used() < ids_.most && is_stored(requests_need_)) return true;

@@ -137,6 +137,10 @@ uint32_t tarta_disconnect(tarta_session*, uint32_t reason, uint32_t properties);
 /* Handlers have returned for all messages up to this serial (which counts QoS 1 and 2 messages, modulo 2^32). */
 void tarta_delivered(tarta_session*, uint32_t through);
 
+/* The line may be dead, as the network has changed: the next tick() tries it, and where there is a keep alive gives the
+ * server at most 5 s for an answer. */
+void tarta_probe(tarta_session*);
+
 /* hold(): this message is acknowledged by hand: by acknowledge(), with a reason code of PUBACK (5.0 §3.4.2.1; before 5.0
  * there is none, and it is taken as 0). */
 void tarta_hold(tarta_session*, uint32_t serial);

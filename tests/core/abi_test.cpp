@@ -493,6 +493,19 @@ TEST_CASE("abi: what lies in the receive area behind the bytes that are told is 
   CHECK(host.status().tail == 0);
 }
 
+TEST_CASE("abi: probe asks for a tick, which tries the line") {
+  AbiHost host;
+  tarta_probe(host);  // there is none
+  CHECK((host.status().flags & TARTA_OUTPUT) == 0);
+  host.connect(5);
+  tarta_probe(host);
+  CHECK((host.status().flags & TARTA_OUTPUT) != 0);
+  tarta_tick(host, 1, 1);
+  CHECK(host.sent() == "C0 00");
+  CHECK((host.status().flags & TARTA_OUTPUT) == 0);
+  CHECK(host.status().deadline == 5'001);
+}
+
 TEST_CASE("abi: OUTPUT tells of what a tick would send, and of nothing else") {
   AbiHost host;
   tarta_set_number(host, number(NumberOption::durable), 1);

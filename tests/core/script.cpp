@@ -199,6 +199,8 @@ void Script::command(const Words& words) {
                                  words.size() > 2 ? as_bytes(words[2]) : Bytes{}));
   } else if (verb == "disconnect") {
     check(session_->disconnect(static_cast<std::uint8_t>(words.size() > 1 ? number(word(1)) : 0), {}));
+  } else if (verb == "probe") {
+    session_->probe();
   } else if (verb == "handlers") {
     deliver_ = word(1) == "return";
     if (deliver_) session_->delivered(last_delivered_);

@@ -17,7 +17,7 @@ export type Send = (bytes: Uint8Array<ArrayBuffer>) => void;
 /** The commands that take and give plain numbers. */
 type Command =
   | "set_number" | "set_bytes" | "clear_bytes" | "define_topic" | "define_filter" | "forget_filter" | "subscribe"
-  | "unsubscribe" | "cancel" | "authenticate" | "disconnect" | "hold" | "acknowledge";
+  | "unsubscribe" | "cancel" | "authenticate" | "disconnect" | "probe" | "hold" | "acknowledge";
 
 type Arguments<Name extends Command> = Parameters<CoreExports[Name]> extends [number, ...infer Rest extends number[]] ? Rest : never;
 
