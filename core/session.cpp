@@ -36,8 +36,8 @@ void Session::make_client_id() {
 }
 
 Error Session::transport_opened(unsigned server, Now now) {
-  if (phase_ == Phase::connecting || phase_ == Phase::online) return Error::invalid_argument;
-  if (phase_ == Phase::idle && kept_version_ == Version{}) restored_without_client();
+  if (open()) return Error::invalid_argument;
+  restored_without_client();
   now_ = now;
   records_.clear();
   output_.clear();
@@ -59,10 +59,18 @@ Error Session::transport_opened(unsigned server, Now now) {
     }
   }
   if (const Error error = write_connect(); error != Error::none) return error;
-  phase_ = Phase::connecting;
-  connect_started_ = last_sent_ = last_received_ = now.monotonic;
+  ask_to_be_kept();
+  phase_ = Phase::opening;
+  begin_connecting();
   find_deadline();
   return Error::none;
+}
+
+// CONNECT may leave, if it waits for nothing.
+void Session::begin_connecting() {
+  if (connect_waits()) return;
+  phase_ = Phase::connecting;
+  connect_started_ = last_sent_ = last_received_ = now_.monotonic;
 }
 
 // The properties that the session asks for, then those of the application (5.0 §3.1.2.11).
@@ -91,9 +99,11 @@ void Session::make_connect_properties(Buffer<std::uint8_t>& properties) const {
 }
 
 Error Session::write_connect() {
-  // A session that goes on is never started clean (5.0 §3.1.2.4); 3.1.1 has one flag for this connection and the next.
+  // Clean Start is for the first connection, whatever a store has brought; a session that goes on is never started
+  // clean (5.0 §3.1.2.4). 3.1.1 has one flag for this connection and the next.
   const bool asked = in_force_[NumberOption::clean_start] != 0;
-  clean_start_ = start_clean_ || (asked && !(have_session_ && version_ == Version::v5));
+  const bool goes_on = have_session_ && proven_ != 0 && version_ == Version::v5;
+  clean_start_ = start_clean_ || (asked && !goes_on);
 
   Connect packet;
   packet.version = version_;
@@ -182,6 +192,7 @@ void Session::connected(const Connack& packet) {
     const std::uint32_t policy = in_force_[NumberOption::broker_session];
     if (policy == 0 && version_ == Version::v5) return violate(Fault::session_unexpected);
     if (policy == 2) {
+      take_back_client();
       start_clean_ = true;
       return end(Error::session_unexpected, 0, Fault::none, closed_again);
     }
@@ -203,9 +214,10 @@ void Session::connected(const Connack& packet) {
 void Session::resume(bool session_present) {
   if (session_present) {
     replay_ = inflight_.first();
-    return;
+    if (have_session_) return;  // else no SUBSCRIBE of ours has ever left, whatever was restored
+  } else if (have_session_) {
+    lose_session();
   }
-  if (have_session_) lose_session();
   resubscribe();
 }
 
@@ -292,7 +304,7 @@ void Session::end(Error error, std::uint8_t reason, Fault fault, unsigned flags,
   records_.add(Event::closed, flags, static_cast<std::uint32_t>(error), reason, static_cast<std::uint32_t>(fault),
                properties.offset, properties.length);
   const bool silent = error == Error::connection_lost || error == Error::connect_timeout;
-  if (phase_ == Phase::connecting && silent && !clean_start_) unanswered_ = true;
+  if (phase_ == Phase::connecting && silent) unanswered_ = true;
   connection_over();
   if ((flags & closed_final) == 0) return;
   session_expiry_ = no_expiry;  // nobody waits for its end
@@ -315,6 +327,7 @@ void Session::violate(Fault fault) {
     write(packet);
   }
   const bool final = fault == Fault::session_unexpected;
+  if (final) take_back_client();
   end(error_of(fault), reason, fault, final ? closed_final : 0U);
 }
 
@@ -330,6 +343,7 @@ void Session::check_memory() {
 }
 
 void Session::connection_over() {
+  if (phase_ == Phase::opening) output_.clear();  // CONNECT, which may not leave
   phase_ = Phase::closed;
   aliases_in_.clear(topics_in_);
   if (skipping_arrival_ && skip_ > 0) inbound_.forget_last();
@@ -341,7 +355,7 @@ void Session::connection_over() {
   answers_.clear();
   answers_done_ = 0;
   replay_ = nullptr;
-  ping_outstanding_ = stuck_ = auth_unanswered_ = false;
+  ping_outstanding_ = probes_ = stuck_ = auth_unanswered_ = false;
   take_out_requests();
 }
 
@@ -384,13 +398,14 @@ void Session::transport_closed(Now now) {
   now_ = now;
   records_.clear();
   has_more_ = false;
-  if (phase_ == Phase::connecting || phase_ == Phase::online) end_silently(Error::connection_lost);
+  if (open()) end_silently(Error::connection_lost);
   output_.clear();
   watch_session();
   find_deadline();
 }
 
 void Session::sent() {
+  if (phase_ == Phase::opening) return;  // nothing was, yet
   constexpr std::uint32_t usual = 256 * 1024;
   if (output_.capacity() > usual) {
     output_.release();
@@ -406,6 +421,7 @@ void Session::tick(Now now) {
   const double slept = (now.wall - now_.wall) - (now.monotonic - now_.monotonic);
   now_ = now;
   records_.clear();
+  restored_without_client();
   stamp();
   expire();
   if (!disconnecting_) check_times(slept);
@@ -447,7 +463,7 @@ double Session::ping_due() const {
 
 void Session::keep_alive(double slept) {
   constexpr double asleep = 2'000;  // ms; clocks that drift apart, or are adjusted, do so by less
-  constexpr double soon = 5'000;    // what a line that has slept is given to show that it is alive
+  constexpr double soon = 5'000;    // what a line that may be dead is given to show that it is alive
   if (received_) last_received_ = now_.monotonic;
   const double grace = limits_.keepalive * 500.0;
   if (received_ && ping_outstanding_) ping_deadline_ = now_.monotonic + grace;  // slow, but alive
@@ -457,7 +473,11 @@ void Session::keep_alive(double slept) {
     return end(Error::keepalive_timeout, 0, Fault::none, 0);
   }
   const bool awoken = slept >= asleep;
-  if (now_.monotonic < ping_due() && !awoken) return;
+  // An answer that is waited for shows it as well; whoever asks again and again does not put the end off.
+  if (probes_ && ping_outstanding_) ping_deadline_ = std::min(ping_deadline_, now_.monotonic + soon);
+  const bool tries = awoken || (probes_ && !ping_outstanding_);
+  probes_ = false;
+  if (now_.monotonic < ping_due() && !tries) return;
   rest();
   if (limits_.maximum_packet_size < 2) {
     stuck_ = true;
@@ -465,7 +485,7 @@ void Session::keep_alive(double slept) {
     Writer writer{at};
     encode_empty(writer, PacketType::pingreq);
   }
-  if (!ping_outstanding_ || awoken) ping_deadline_ = now_.monotonic + (awoken ? std::min(grace, soon) : grace);
+  if (!ping_outstanding_ || awoken) ping_deadline_ = now_.monotonic + (tries ? std::min(grace, soon) : grace);
   ping_outstanding_ = true;
 }
 

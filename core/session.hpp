@@ -67,6 +67,7 @@ class Session {
   void delivered(std::uint32_t through);
   void hold(std::uint32_t serial) { inbound_.hold(serial); }
   Error acknowledge(std::uint32_t serial, std::uint8_t reason);
+  void probe() { probes_ = online() && limits_.keepalive > 0; }
 
   // --- the store
   Error restore(Kept kind, std::uint32_t key, Bytes bytes, std::uint32_t operation);
@@ -75,7 +76,7 @@ class Session {
 
   // --- what comes out
   const Buffer<std::uint32_t>& records() const { return records_.words(); }
-  Bytes output() const { return output_; }
+  Bytes output() const { return phase_ == Phase::opening ? Bytes{} : Bytes{output_}; }
   Bytes blobs() const { return blobs_; }
   double deadline() const { return deadline_; }  // monotonic; infinity for none
   bool online() const { return phase_ == Phase::online; }
@@ -89,7 +90,7 @@ class Session {
   std::uint32_t pending_bytes() const { return pending_bytes_; }
 
  private:
-  enum class Phase : std::uint8_t { idle, connecting, online, closed };
+  enum class Phase : std::uint8_t { idle, opening, connecting, online, closed };  // opening: CONNECT waits for a record
 
   // What CONNACK said, or what holds when it says nothing (5.0 §3.2.2.3). Made anew with each connection.
   struct Limits {
@@ -141,11 +142,12 @@ class Session {
   enum ClosedFlags : unsigned { closed_final = 1, closed_again = 2, closed_by_us = 4 };
 
   // --- the connection (session.cpp)
-  bool open() const { return phase_ == Phase::connecting || phase_ == Phase::online; }
+  bool open() const { return phase_ != Phase::idle && phase_ != Phase::closed; }
   Version choose_version() const;
   bool downgrade();
   void make_client_id();
   Error write_connect();
+  void begin_connecting();
   void write_disconnect();
   void make_connect_properties(Buffer<std::uint8_t>& properties) const;
   void connected(const Connack& packet);
@@ -247,6 +249,9 @@ class Session {
   void forgo(std::uint32_t serial);
   void flush_changes();
   void keep_client();
+  void ask_to_be_kept();
+  bool connect_waits() const;
+  void take_back_client();
   void forget_subscription(std::uint32_t filter);
   void write_client(Buffer<std::uint8_t>& blob) const;
   void write_subscription(std::uint32_t filter, Buffer<std::uint8_t>& blob) const;
@@ -264,12 +269,13 @@ class Session {
   bool fall_back_ = false;     // the next attempt speaks 3.1.1
   bool have_session_ = false;  // the client holds session state, empty as it may be
   bool pinned_ = false;        // … which a connection of this very version made
-  bool unanswered_ = false;    // a CONNECT that asked for a session had no answer: the server may have made one
+  bool unanswered_ = false;    // a CONNECT had no answer, here or before a restart: the server may have made a session
   bool start_clean_ = false;   // the next connection starts clean, whatever the option says
   bool clean_start_ = false;   // what this CONNECT said
   bool heard_ = false;         // something was received on this connection
   bool received_ = false;      // … since the last tick
   bool ping_outstanding_ = false;
+  bool probes_ = false;         // probe() was called
   bool disconnecting_ = false;  // disconnect() was called
   bool requests_wait_ = false;  // for a packet identifier or a record, …
   bool stuck_ = false;          // what must be sent is larger than what the server accepts
@@ -284,6 +290,7 @@ class Session {
   bool auth_unanswered_ = false;       // the server's AUTH waits for ours
   Version kept_version_ = {};          // what the store knows of the client; 0: nothing
   bool kept_clean_ = false;
+  bool client_kept_ = false;  // the store has a record of the client, or is asked to
   std::uint32_t kept_expiry_ = 0;
   std::uint32_t requests_need_ = 0;  // … the serial of that record
   bool client_waits_ = false;        // for its record, before which nothing is left at a server, …

@@ -98,8 +98,7 @@ void Session::decode_input() {
 
 // One packet. False: what is left is not a whole one, or nobody is interested any more.
 bool Session::decode_next() {
-  if (phase_ != Phase::connecting && phase_ != Phase::online) return false;
-  if (disconnecting_ || position_ >= filled_) return false;
+  if (!open() || disconnecting_ || position_ >= filled_) return false;
   const Bytes rest{input_.data() + position_, filled_ - position_};
   FixedHeader header;
   const Fault fault =
@@ -126,15 +125,14 @@ bool Session::decode_large(const FixedHeader& header, Bytes rest, std::uint64_t 
     skip_ = header.size() - static_cast<std::uint32_t>(rest_in_message);
     position_ = static_cast<std::uint32_t>(message_end_);
   }
-  if (phase_ == Phase::connecting) return violate(Fault::connack_expected), false;
+  if (!online()) return violate(Fault::connack_expected), false;
   receive_publish(header, body.first(head), header.remaining - head, !ends_here);
   return ends_here;
 }
 
 // Keeps the unfinished packet, if there is one, for the next receive().
 void Session::finish_input() {
-  const bool open = phase_ == Phase::connecting || phase_ == Phase::online;
-  if (!open || position_ >= filled_) {
+  if (!open() || position_ >= filled_) {
     tail_ = 0;
     consumed_ = (position_ > filled_ ? position_ : filled_) - origin_;
     return;
@@ -153,10 +151,9 @@ Place Session::place(Bytes bytes) const {
 // --- packets ---------------------------------------------------------------------------------------------------------
 
 void Session::handle(const FixedHeader& header, Bytes body) {
-  // Before CONNACK only AUTH may come (5.0 §3.2).
-  if (phase_ == Phase::connecting && header.type != PacketType::connack && header.type != PacketType::auth) {
-    return violate(Fault::connack_expected);
-  }
+  // Before CONNACK only AUTH may come, and nothing before CONNECT (5.0 §3.2).
+  const bool answer = header.type == PacketType::connack || header.type == PacketType::auth;
+  if (phase_ == Phase::opening || (phase_ == Phase::connecting && !answer)) return violate(Fault::connack_expected);
   switch (header.type) {
     case PacketType::publish:
       return receive_publish(header, body, 0, false);
@@ -186,6 +183,7 @@ void Session::receive_connack(Bytes body) {
   constexpr std::uint8_t unacceptable_version = 1;
   if (version_ == Version::v5 && body.size() == 2 && body[0] == 0 && body[1] == unacceptable_version) {
     const unsigned flags = downgrade() ? closed_again : closed_final;
+    if (flags == closed_final) take_back_client();
     return end(Error::connack_refused, static_cast<std::uint8_t>(Reason::unsupported_protocol_version), Fault::none,
                flags);
   }
@@ -201,6 +199,7 @@ void Session::receive_connack(Bytes body) {
   unsigned flags = connack_is_final(packet.reason, version_) ? closed_final : 0U;
   const bool version_refused = version_ == Version::v5 && Reason{packet.reason} == Reason::unsupported_protocol_version;
   if (version_refused && downgrade()) flags = closed_again;
+  if (flags == closed_final) take_back_client();
   end(Error::connack_refused, packet.reason, Fault::none, flags, place(packet.properties));
 }
 

@@ -183,8 +183,9 @@ template bool Session::write(const FilterList&);
 bool Session::room_in_output() const { return output_.size() < output_high; }
 
 bool Session::wants_flush() const {
-  if (!output_.empty() || fresh_ || disconnecting_ || stuck_ || !failures_.empty() || !changes_.empty()) return true;
-  if (!online()) return false;
+  if (!output().empty() || fresh_ || probes_ || disconnecting_ || stuck_ || !failures_.empty() || !changes_.empty())
+    return true;
+  if (!online()) return phase_ == Phase::opening && !connect_waits();
   if (durable() && client_waits_) return false;
   if (requests_wait_ && ids_.used() < ids_.most && is_stored(requests_need_)) return true;
   const bool answers = !answers_.empty() && is_stored(answers_[answers_done_].needs);
@@ -214,6 +215,7 @@ void Session::stamp(OutgoingList& list) {
 // Moves into the output what may go: acknowledgements first, then what the server is asked, then what is sent again
 // after a loss, then messages in their order.
 void Session::pump() {
+  if (phase_ == Phase::opening && !disconnecting_) begin_connecting();
   if (!online() || (durable() && client_waits_)) return;
   pump_answers();
   pump_requests();

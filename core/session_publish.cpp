@@ -142,9 +142,10 @@ PublishHead Session::head_of(const Outgoing& entry) const {
   head.id = entry.id;
   head.expires = entry.expires != 0;
   if (head.expires) {
-    // What was sent before may have arrived before it expired: it goes on, with no time left.
+    // The interval is what is left of it (5.0 §3.3.2.3.3). What was sent before may have arrived before it expired, and
+    // is sent again (§4.4): with the shortest that there is, as 0 is no time at all, and to some servers no limit.
     const double left = entry.expires - now_.wall / 1000;
-    head.expiry = left > 0 ? static_cast<std::uint32_t>(left + 0.5) : 0;
+    head.expiry = left > 1 ? static_cast<std::uint32_t>(left + 0.5) : 1;
   }
   head.properties = entry.properties();
   head.payload_size = entry.payload_size;

@@ -12,10 +12,14 @@ namespace {
 constexpr std::uint8_t message_format = 1;
 constexpr std::uint32_t message_head = 1 + 1 + 4 + 2 + 4;
 
-// Of the client: format, version of the session, whether the next one starts clean, session expiry; then the client
-// identifier.
+// Of the client: format, version of the session, what is known of it, session expiry; then the client identifier.
 constexpr std::uint8_t client_format = 1;
 constexpr std::uint32_t client_head = 1 + 1 + 1 + 4;
+enum Known : std::uint8_t {
+  known_session = 0,  // there was one
+  starts_clean = 1,   // … which has expired: the next one starts clean
+  may_be_known = 2,   // none yet, but CONNECT may have gone out
+};
 
 // Of a subscription: format, options; then the filter. Its number, the key, is that of its identifier, less one.
 constexpr std::uint8_t subscription_format = 1;
@@ -52,6 +56,24 @@ void Session::forget_message(const Outgoing& entry) {
 // Nobody needs this record, of a message or of a filter, any more: whether it can be written does not matter.
 void Session::forgo(std::uint32_t serial) {
   if (!is_stored(serial)) unneeded_.push(serial);
+}
+
+// A server that gets CONNECT makes a session. Should the host die before it hears of that, the next one must know that
+// the session is its own (5.0 §3.2.2.1.1): CONNECT does not leave before there is a record of the client.
+void Session::ask_to_be_kept() {
+  if (client_kept_) return;
+  client_kept_ = true;
+  client_serial_ = keep(Kept::client, 0);
+}
+
+bool Session::connect_waits() const { return kept_version_ == Version{} && !is_stored(client_serial_); }
+
+// CONNECT was answered, and no session is ours: what the server may have by our name is another client's, after a
+// restart too.
+void Session::take_back_client() {
+  if (!client_kept_ || pinned_ || start_clean_ || unanswered_) return;
+  client_kept_ = false;
+  forget(Kept::client, 0);
 }
 
 // What the server knows us by, and for how long.
@@ -102,7 +124,7 @@ void Session::write_client(Buffer<std::uint8_t>& blob) const {
   Writer writer{at};
   writer.byte(client_format);
   writer.byte(static_cast<std::uint8_t>(version_));
-  writer.byte(start_clean_ ? 1 : 0);
+  writer.byte(start_clean_ ? starts_clean : pinned_ ? known_session : may_be_known);
   writer.four_byte(session_expiry_);
   blob.append(client_id_);
 }
@@ -161,6 +183,10 @@ void Session::store_failed(std::uint32_t serial) {
     return take_out(requests_, entry);
   }
   kept_version_ = {};  // should there be another connection
+  if (serial == client_serial_) {
+    client_serial_ = stored_;
+    client_kept_ = pinned_;  // by the record of before
+  }
   end(Error::store_failed, 0, Fault::none, closed_final);
 }
 
@@ -196,29 +222,36 @@ Error Session::restore(Kept kind, std::uint32_t key, Bytes bytes, std::uint32_t 
 }
 
 // A session goes on in the version in which it began. One that has expired starts clean, whatever the server holds.
+// Where there may be one, it is found out anew which version the server speaks.
 Error Session::restore_client(Bytes bytes) {
   Reader reader{bytes};
   const std::uint8_t format = reader.byte();
   const std::uint8_t version = reader.byte();
-  const std::uint8_t clean = reader.byte();
+  const std::uint8_t known = reader.byte();
   const std::uint32_t expiry = reader.four_byte();
-  if (reader.fault() != Fault::none || format != client_format || version < 3 || version > 5 || clean > 1) {
+  if (reader.fault() != Fault::none || format != client_format || version < 3 || version > 5 || known > may_be_known) {
     return Error::store_corrupt;
   }
   const Bytes id = reader.rest();
   if (id.size() > 65'535 || check_utf8(id) != Utf8::valid) return Error::store_corrupt;
-  kept_version_ = version_ = static_cast<Version>(version);
-  kept_expiry_ = session_expiry_ = expiry;
-  kept_clean_ = start_clean_ = clean != 0;
-  pinned_ = !start_clean_;
-  have_session_ = have_session_ || pinned_;
+  client_kept_ = true;
+  if (known == may_be_known) {
+    unanswered_ = true;
+  } else {
+    kept_version_ = version_ = static_cast<Version>(version);
+    kept_expiry_ = session_expiry_ = expiry;
+    kept_clean_ = start_clean_ = known == starts_clean;
+    pinned_ = !start_clean_;
+    have_session_ = have_session_ || pinned_;
+  }
   client_id_.clear();
   return client_id_.append(id) ? Error::none : Error::out_of_memory;
 }
 
-// No server has heard of a client that was not kept: what was to be published has not been sent, and there is no
-// session.
+// No server has accepted a client that was not kept, or for a first CONNECT only: what was to be published has not been
+// sent, and may expire; there is no state of a session.
 void Session::restored_without_client() {
+  if (phase_ != Phase::idle || kept_version_ != Version{}) return;
   for (Outgoing* entry = inflight_.last(); entry != nullptr;) {
     Outgoing* const before = entry->previous;
     if (entry->stage != Stage::pubcomp) {
@@ -243,6 +276,7 @@ Error Session::restore_subscription(std::uint32_t number, Bytes bytes) {
   if (error != Error::none) return error == Error::out_of_memory ? error : Error::store_corrupt;
   subscriptions_.set_kept(number, true);
   subscriptions_.granted(number, true);
+  if (options_[NumberOption::clean_start] != 0) forget_filter(number);  // it ends with the session (5.0 §3.1.2.4)
   return Error::none;
 }
 

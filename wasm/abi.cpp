@@ -176,6 +176,11 @@ EXPORT(tick) uint32_t tarta_tick(tarta_session* self, double monotonic, double w
   return finish_records(self);
 }
 
+EXPORT(probe) void tarta_probe(tarta_session* self) {
+  self->session.probe();
+  write_status(self, Error::none);
+}
+
 EXPORT(reconnect_delay)
 double tarta_reconnect_delay(tarta_session* self, double min, double max, double factor, uint32_t stable) {
   return self->session.reconnect_delay({min, max, factor}, stable != 0);

@@ -72,7 +72,8 @@ uint32_t tarta_clear_bytes(tarta_session*, uint32_t option);
 
 /* --- the transport ------------------------------------------------------------------------------------------- */
 
-/* The transport is open: CONNECT goes to the output. `server` (0–15) names the URL, for what `version` 0 remembers.
+/* The transport is open: CONNECT goes to the output; with a store that does not know the client yet, not before the
+ * record is stored that the next tick() tells of. `server` (0–15) names the URL, for what `version` 0 remembers.
  * Returns an error: `invalid_argument` while a connection is open, or when the options do not fit together. */
 uint32_t tarta_transport_opened(tarta_session*, uint32_t server, double monotonic, double wall);
 
@@ -136,6 +137,10 @@ uint32_t tarta_disconnect(tarta_session*, uint32_t reason, uint32_t properties);
 /* Handlers have returned for all messages up to this serial (which counts QoS 1 and 2 messages, modulo 2^32). */
 void tarta_delivered(tarta_session*, uint32_t through);
 
+/* The line may be dead, as the network has changed: the next tick() tries it, and where there is a keep alive gives the
+ * server at most 5 s for an answer. */
+void tarta_probe(tarta_session*);
+
 /* hold(): this message is acknowledged by hand: by acknowledge(), with a reason code of PUBACK (5.0 §3.4.2.1; before 5.0
  * there is none, and it is taken as 0). */
 void tarta_hold(tarta_session*, uint32_t serial);
@@ -143,9 +148,9 @@ uint32_t tarta_acknowledge(tarta_session*, uint32_t serial, uint32_t reason);
 
 /* --- the store (option `durable`) ---------------------------------------------------------------------------- */
 
-/* Before the first connection, for each record that was kept, in the order in which PERSIST told of them
- * (serials begin anew with each session: the host numbers its records itself); `length` bytes are in the
- * scratch area. `operation` names what a restored message reports to. `store_corrupt` if the bytes are no record. */
+/* Before the first tick() and the first connection, for each record that was kept, in the order in which PERSIST told of
+ * them (serials begin anew with each session: the host numbers its records itself); `length` bytes are in the scratch
+ * area. `operation` names what a restored message reports to. `store_corrupt` if the bytes are no record. */
 uint32_t tarta_restore(tarta_session*, uint32_t kind, uint32_t key, uint32_t length, uint32_t operation);
 
 /* All records up to this serial are on disk. */

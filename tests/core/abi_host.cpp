@@ -53,6 +53,11 @@ std::vector<Record> AbiHost::records() {
 void AbiHost::connect(unsigned version, double now) {
   tarta_set_number(session_, static_cast<std::uint32_t>(NumberOption::version), version);
   tarta_transport_opened(session_, 0, now, now);
+  if (status().output_length == 0) {
+    tarta_tick(session_, now, now);
+    tarta_stored(session_, records().back().words[0]);
+    tarta_tick(session_, now, now);
+  }
   tarta_sent(session_);
   receive(version == 5 ? "20 03 00 00 00" : "20 02 00 00");
   tarta_tick(session_, now, now);

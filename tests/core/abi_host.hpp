@@ -47,7 +47,8 @@ class AbiHost {
   // The records of the last call that writes them. Throws where they are not what event.def says.
   std::vector<Record> records();
 
-  // Opens the transport and lets the server accept; what was sent and recorded is gone.
+  // Opens the transport, keeps the client where that is asked for, and lets the server accept; what was sent and
+  // recorded is gone.
   void connect(unsigned version, double now = 0);
 
  private:

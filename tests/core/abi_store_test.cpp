@@ -3,6 +3,7 @@
 // session scripts have.
 #include <doctest/doctest.h>
 
+#include <limits>
 #include <string>
 
 #include "abi_host.hpp"
@@ -80,10 +81,10 @@ TEST_CASE("abi: a store's records are checked before they are believed") {
 }
 
 TEST_CASE("abi: what a store knows of the client is checked, too") {
-  // Format, version of the session, whether the next one starts clean, session expiry; client identifier.
+  // Format, version of the session, what is known of it, session expiry; client identifier.
   for (const std::string_view wrong :
        {"", "01", "01 05 00 00 00 00", "02 05 00 00 00 00 00 61", "01 02 00 00 00 00 00 61", "01 06 00 00 00 00 00 61",
-        "01 05 02 00 00 00 00 61", "01 05 00 00 00 00 00 C0 80", "01 05 00 00 00 00 00 61 00"}) {
+        "01 05 03 00 00 00 00 61", "01 05 00 00 00 00 00 C0 80", "01 05 00 00 00 00 00 61 00"}) {
     AbiHost host;
     CAPTURE(wrong);
     const std::vector<std::uint8_t> bytes = wrong.empty() ? std::vector<std::uint8_t>{} : tarta::from_hex(wrong);
@@ -108,8 +109,8 @@ TEST_CASE("abi: stored and store_failed of serials that there are not") {
   AbiHost host;
   tarta_set_number(host, number(NumberOption::durable), 1);
   host.connect(5);
-  tarta_stored(host, 1);  // the client identifier
-  for (const std::uint32_t serial : {0U, 1U, 1000U, 0xFFFF'FFFFU}) {
+  tarta_stored(host, 2);  // the client, as it is known since CONNACK
+  for (const std::uint32_t serial : {0U, 1U, 2U, 1000U, 0xFFFF'FFFFU}) {
     tarta_store_failed(host, serial);
     tarta_stored(host, serial);
   }
@@ -119,6 +120,7 @@ TEST_CASE("abi: stored and store_failed of serials that there are not") {
 
 TEST_CASE("abi: what a store knows of subscriptions is checked, too") {
   AbiHost host;
+  tarta_set_number(host, number(NumberOption::clean_start), 0);
   const auto restore = [&](std::uint32_t number, std::string_view hexadecimal) {
     return error(tarta_restore(host, 4, number, host.put(tarta::from_hex(hexadecimal)), 0));
   };
@@ -160,14 +162,41 @@ TEST_CASE("abi: what waits for the store asks for no tick") {
   turn();
   turn();
   CHECK_FALSE(wants());
-  tarta_stored(host, 2);  // the client and the message
+  tarta_stored(host, 3);  // the client and the message
   turn();
   tarta_sent(host);
   REQUIRE(tarta_subscribe(host, 2, host.put_numbers({0}), 0) == 0);
   turn();
   CHECK_FALSE(wants());
-  tarta_stored(host, 3);
+  tarta_stored(host, 4);
   CHECK(wants());
+}
+
+// Statements: scenarios 22
+TEST_CASE("abi: CONNECT waits for the client's first record, and asks for no tick meanwhile") {
+  AbiHost host;
+  tarta_set_number(host, number(NumberOption::durable), 1);
+  tarta_set_number(host, number(NumberOption::connect_timeout), 1'000);
+  const auto wants = [&] { return (host.status().flags & TARTA_OUTPUT) != 0; };
+  REQUIRE(tarta_transport_opened(host, 0, 0, 0) == 0);
+  CHECK(wants());
+  CHECK(host.status().output_length == 0);
+  tarta_tick(host, 1, 1);
+  const std::vector<Record> records = host.records();
+  REQUIRE(records.size() == 1);
+  CHECK(records[0].kind == static_cast<std::uint32_t>(tarta::Event::persist));
+  CHECK_FALSE(wants());
+  CHECK(host.status().deadline == std::numeric_limits<double>::infinity());
+  tarta_sent(host);
+  tarta_tick(host, 5'000, 5'000);  // longer than the server is given, which has had nothing
+  CHECK(host.records().empty());
+  CHECK(host.status().output_length == 0);
+  tarta_stored(host, records[0].words[0]);
+  CHECK(wants());
+  CHECK(host.status().output_length == 0);
+  tarta_tick(host, 6'000, 6'000);
+  CHECK(host.sent().starts_with("10 "));
+  CHECK(host.status().deadline == 7'000);
 }
 
 TEST_CASE("abi: what waits for the client's own record asks for no tick") {
@@ -177,10 +206,10 @@ TEST_CASE("abi: what waits for the client's own record asks for no tick") {
   REQUIRE(tarta_publish(host, 1, 0, 2, 0, 0, 0xFFFF'FFFF) != nullptr);
   host.connect(5);
   tarta_tick(host, 1, 1);
-  tarta_stored(host, 1);  // the message
+  tarta_stored(host, 2);  // the message, and that the client has asked for a session
   tarta_tick(host, 2, 2);
   tarta_sent(host);
   CHECK((host.status().flags & TARTA_OUTPUT) == 0);
-  tarta_stored(host, 2);  // the client
+  tarta_stored(host, 3);  // the client, as it is known since CONNACK
   CHECK((host.status().flags & TARTA_OUTPUT) != 0);
 }

@@ -493,13 +493,26 @@ TEST_CASE("abi: what lies in the receive area behind the bytes that are told is 
   CHECK(host.status().tail == 0);
 }
 
+TEST_CASE("abi: probe asks for a tick, which tries the line") {
+  AbiHost host;
+  tarta_probe(host);  // there is none
+  CHECK((host.status().flags & TARTA_OUTPUT) == 0);
+  host.connect(5);
+  tarta_probe(host);
+  CHECK((host.status().flags & TARTA_OUTPUT) != 0);
+  tarta_tick(host, 1, 1);
+  CHECK(host.sent() == "C0 00");
+  CHECK((host.status().flags & TARTA_OUTPUT) == 0);
+  CHECK(host.status().deadline == 5'001);
+}
+
 TEST_CASE("abi: OUTPUT tells of what a tick would send, and of nothing else") {
   AbiHost host;
   tarta_set_number(host, number(NumberOption::durable), 1);
   tarta_set_number(host, number(NumberOption::clean_start), 0);
   tarta_set_number(host, number(NumberOption::keepalive), 0);
   host.connect(5);
-  std::uint32_t stored = 1;  // the client itself
+  std::uint32_t stored = 2;  // the client itself, before CONNECT and since CONNACK
   tarta_stored(host, stored);
   REQUIRE(tarta_define_topic(host, 0, host.put("a")) == 0);
   const auto wants = [&] { return (host.status().flags & TARTA_OUTPUT) != 0; };

@@ -114,7 +114,6 @@ class DurableHost {
     set(NumberOption::version, version_);
     set(NumberOption::clean_start, 0);
     set(NumberOption::durable, 1);
-    set(NumberOption::broker_session, 1);  // a process may die before it knows that the server has a session
     const auto client_id = static_cast<std::uint32_t>(tarta::BytesOption::client_id);
     REQUIRE(tarta_set_bytes(*host_, client_id, host_->put("me")) == 0);
     std::vector<std::pair<Store::Key, Store::Row>> rows{store_.rows.begin(), store_.rows.end()};

@@ -85,6 +85,7 @@ class Host {
     if (error == Error::out_of_memory) return;
     REQUIRE(error == Error::none);
     send();
+    if (output_.empty()) turn();
     REQUIRE(session_->define_topic(0, "out/0") == Error::none);
     REQUIRE(!output_.empty());
     receive(version_ == Version::v5 ? "20 03 00 00 00" : "20 02 00 00");
@@ -172,6 +173,7 @@ class Host {
   void open() {
     session_->transport_opened(0, now());
     send();
+    if (output_.empty()) turn();  // CONNECT waits for the client's record
   }
 
   // Messages of each QoS, by alias and on several topics; one that is not whole yet.

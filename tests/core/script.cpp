@@ -166,9 +166,7 @@ void Script::command(const Words& words) {
       return check(error);
     }
     walk();
-    // What is sent first tells the version that the connection speaks.
-    const Bytes output = session_->output();
-    version_ = static_cast<Version>(output[8] >= 3 && output[8] <= 5 ? output[8] : 3);
+    note_version();
   } else if (verb == "drop") {
     session_->transport_closed(now_);
     walk();
@@ -201,6 +199,8 @@ void Script::command(const Words& words) {
                                  words.size() > 2 ? as_bytes(words[2]) : Bytes{}));
   } else if (verb == "disconnect") {
     check(session_->disconnect(static_cast<std::uint8_t>(words.size() > 1 ? number(word(1)) : 0), {}));
+  } else if (verb == "probe") {
+    session_->probe();
   } else if (verb == "handlers") {
     deliver_ = word(1) == "return";
     if (deliver_) session_->delivered(last_delivered_);
@@ -253,7 +253,15 @@ void Script::tick() {
   send();
 }
 
+// CONNECT tells the version that the connection speaks.
+void Script::note_version() {
+  const Bytes output = session_->output();
+  if (output.empty() || output[0] != 0x10) return;
+  version_ = static_cast<Version>(output[8] >= 3 && output[8] <= 5 ? output[8] : 3);
+}
+
 void Script::send() {
+  note_version();
   for (Bytes left = session_->output(); !left.empty();) {
     FixedHeader header;
     decode_header(left, version_, Sender::client, 5 + variable_maximum, header);

@@ -38,6 +38,7 @@ class Script {
   void check(tarta::Error error);
   void walk();
   void event(tarta::Event event, unsigned flags, const std::uint32_t* words, std::uint32_t count);
+  void note_version();
   void send();
   void tick();
   void log(const std::string& text) { lines_.push_back(text); }

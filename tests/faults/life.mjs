@@ -91,6 +91,7 @@ class Watched extends WebSocket {
 
 const client = new Client(url, {
   version: 5,
+  clientId: "life",
   WebSocket: Watched,
   store: watched(fileStore(folder)),
   reconnect: { min: 1, max: 20, initial: true },

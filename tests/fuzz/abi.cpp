@@ -224,6 +224,9 @@ void Host::call(Call call) {
     case Call::delivered:
       tarta_delivered(session_, number());
       break;
+    case Call::probe:
+      tarta_probe(session_);
+      break;
     case Call::hold:
       tarta_hold(session_, number());
       break;

@@ -222,6 +222,9 @@ class Conversation {
       session.below(0, 256);
       abi.call(Call::store_failed);
       abi.number(number(words[1]));
+    } else if (verb == "probe") {
+      session.step(Step::probe);
+      abi.call(Call::probe);
     } else if (verb == "restart") {
       session.step(Step::restart);
       session.below(255, 256);

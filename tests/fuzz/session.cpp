@@ -466,6 +466,9 @@ void Host::step(Step step) {
       if (session_->skip() == 0) session_->delivered(through);
       break;
     }
+    case Step::probe:
+      session_->probe();
+      break;
     case Step::hold:
       session_->hold(one_of_the_last(last_serial_));
       break;

@@ -147,6 +147,106 @@ test("the session goes on: client identifier, versions, identifiers received at 
   assert.equal(got, 0, "it was delivered by the client before");
 }));
 
+/** A client that has sent CONNECT, and is closed before it has an answer. */
+async function unanswered(broker, store, options) {
+  const client = new Client(broker.url, { version: 5, store, ...options });
+  const connecting = assert.rejects(client.connect(), { code: "CLIENT_CLOSED" });
+  const hello = await (await broker.accept()).expect(CONNECT);
+  await client.close();
+  await connecting;
+  return hello;
+}
+
+test("CONNECT leaves when the client is stored, and not before", TIMEOUT, withBroker(async ({ broker, t }) => {
+  const store = slowStore();
+  let write;
+  store.before = () => new Promise((resolve) => (write = resolve));
+  const client = new Client(broker.url, { version: 5, store, connectTimeout: 50 });
+  t.after(() => client.close());
+  const connecting = client.connect();
+  const peer = await broker.accept();
+  await until(() => write);
+  await peer.expectNothing(100);
+  store.before = () => {};
+  write();
+  await peer.expect(CONNECT);
+  peer.send(connack());
+  await connecting;
+}));
+
+test("the session that a client has asked for is the next one's, which asks for its subscriptions", TIMEOUT, withBroker(async ({ broker, open }) => {
+  const store = memoryStore();
+  const before = new Client(broker.url, { version: 5, store, clientId: "one" });
+  const connecting = assert.rejects(before.connect(), { code: "CLIENT_CLOSED" });
+  before.subscribe("a", { qos: 1 }).catch(() => {});
+  const { stored, acked } = before.enqueue("b", "kept");
+  acked.catch(() => {});
+  await stored;
+  await (await broker.accept()).expect(CONNECT);
+  await before.close();
+  await connecting;
+  const { peer } = await open(store, { clientId: "one", sessionPresent: 1 });
+  const [asked, sent] = await peer.expectAll(SUBSCRIBE, PUBLISH);
+  assert.deepEqual([asked.filters[0].filter, sent.payload.toString(), sent.flags & 8], ["a", "kept", 0]);
+}));
+
+test("a session that is another's is refused by the next client as well", TIMEOUT, withBroker(async ({ broker }) => {
+  const store = memoryStore();
+  for (let round = 0; round < 3; round++) {
+    const refused = connect(broker.url, { version: 5, store, clientId: "one" });
+    const peer = await broker.accept();
+    await peer.expect(CONNECT);
+    peer.send(connack({ sessionPresent: 1 }));
+    await assert.rejects(refused, { code: "SESSION_UNEXPECTED" });
+  }
+}));
+
+test("a client that cannot be stored does not connect", TIMEOUT, withBroker(async ({ broker, open }) => {
+  const store = slowStore();
+  store.before = () => {
+    throw new Error("the disk is full");
+  };
+  const failing = assert.rejects(connect(broker.url, { version: 5, store }), { code: "STORE_FAILED" });
+  const peer = await broker.accept();
+  await failing;
+  await peer.expectNothing();
+  store.before = () => {};
+  await open(store);
+}));
+
+test("… whereas one that a server has answered is stored when that can be", TIMEOUT, withBroker(async ({ broker, t }) => {
+  const store = slowStore();
+  const client = new Client(broker.url, { version: 5, store });
+  t.after(() => client.close());
+  const connecting = client.connect();
+  const peer = await broker.accept();
+  await peer.expect(CONNECT);
+  store.before = () => {
+    throw new Error("the disk is full");
+  };
+  peer.send(connack());
+  await connecting;
+  const published = client.enqueue("a", "1").stored;
+  await assert.rejects(published, { code: "STORE_FAILED" });
+  await peer.expectNothing();
+  store.before = () => {};
+  client.publish("a", "2", { qos: 1 }).catch(() => {});
+  assert.equal((await peer.expect(PUBLISH)).payload.toString(), "2");
+}));
+
+test("a client that no server has answered may give way to another", TIMEOUT, withBroker(async ({ broker, open }) => {
+  const store = memoryStore();
+  const generated = clientIdOf(await unanswered(broker, store));
+  assert.ok(generated);
+  assert.equal(clientIdOf(await unanswered(broker, store)), generated);
+  assert.match((await unanswered(broker, store, { clientId: "one" })).body.toString("latin1"), /one$/);
+  const { client, peer, hello } = await open(store, { clientId: "two" });
+  assert.match(hello.body.toString("latin1"), /two$/);
+  await peer.expectNothing();
+  await client.close();
+  await assert.rejects(connect(broker.url, { store, clientId: "one" }), { code: "OPTIONS_CONFLICT" });
+}));
+
 test("subscriptions keep their identifiers, and are made again where the server has lost them", TIMEOUT, withBroker(async ({ open }) => {
   const store = memoryStore();
   const { client: before, peer: there } = await open(store);
@@ -179,6 +279,40 @@ test("subscriptions keep their identifiers, and are made again where the server 
 
   const { peer: last } = await open(store);
   assert.equal((await last.expect(SUBSCRIBE)).filters[0].filter, "a");
+  await last.expectNothing();
+}));
+
+test("a clean start is one: the application subscribes anew, and what was in flight is as in a lost session", TIMEOUT, withBroker(async ({ broker, open }) => {
+  const store = memoryStore();
+  const { client: before, peer: there } = await open(store);
+  for (const filter of ["a", "b"]) {
+    const subscribing = before.subscribe(filter, { qos: 1 });
+    there.send(suback((await there.expect(SUBSCRIBE)).id, 1));
+    await subscribing;
+  }
+  const { stored } = before.enqueue("out", "again");
+  await there.expect(PUBLISH);
+  await stored;
+  await before.close();
+  const { client, peer, hello } = await open(store, { clean: true, reconnect: { min: 1, max: 2 } });
+  assert.equal(hello.body[7] & 2, 2);
+  assert.deepEqual((({ flags, payload }) => [flags & 8, payload.toString()])(await peer.expect(PUBLISH)), [0, "again"]);
+  await peer.expectNothing();
+  const got = [];
+  const subscribing = client.subscribe("+", { qos: 1 }, (message) => got.push(message.text()));
+  const { id, filters } = await peer.expect(SUBSCRIBE);
+  assert.equal(filters[0].filter, "+");
+  peer.send(suback(id, 1), publish("a", "1", { qos: 1, id: 1 }));
+  await subscribing;
+  await peer.expect(PUBACK); // it waits for nobody who has subscribed to "a"
+  assert.deepEqual(got, ["1"]);
+  peer.drop();
+  const next = await broker.accept();
+  assert.equal((await next.expect(CONNECT)).body[7] & 2, 0);
+  await client.close();
+  const { peer: last } = await open(store);
+  assert.equal((await last.expect(SUBSCRIBE)).filters[0].filter, "+");
+  await last.expect(PUBLISH);
   await last.expectNothing();
 }));
 
@@ -369,6 +503,16 @@ test("what is published and closed at once is stored", TIMEOUT, withBroker(async
   await published;
   const { peer } = await open(store, { sessionPresent: 1 });
   assert.equal((await peer.expect(PUBLISH)).payload.toString(), "last");
+}));
+
+test("what is enqueued in the turn in which a connection ends is stored", TIMEOUT, withBroker(async ({ broker, t }) => {
+  const client = new Client(broker.url, { version: 5, store: memoryStore(), connectTimeout: 100, reconnect: { min: 1000, max: 1000, initial: true } });
+  t.after(() => client.close());
+  client.connect().catch(() => {});
+  await (await broker.accept()).expect(CONNECT);
+  const late = performance.now() + 200;
+  while (performance.now() < late); // so that the time-out is seen with what follows
+  await client.enqueue("a", "1").stored;
 }));
 
 test("a message in doubt when the session is lost is told by its name", TIMEOUT, withBroker(async ({ open }) => {

@@ -2,11 +2,35 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Client, connect } from "tarta";
-import { acknowledgement, FakeBroker, PUBACK, PUBLISH, publish, SUBSCRIBE } from "./fake-broker.mjs";
+import { acknowledgement, FakeBroker, PINGREQ, PUBACK, PUBLISH, publish, SUBSCRIBE } from "./fake-broker.mjs";
 import { fails, pause, startBroker as start, subscribed, until } from "./kit.mjs";
 
 const quick = { min: 1, max: 10 };
 const options = { version: 5, reconnect: false };
+
+test("a line is tried when the network or the page comes back, and ends where nothing answers", async (t) => {
+  const broker = await start(t);
+  const listeners = new EventTarget(); // Node has no such events
+  const real = performance.now;
+  for (const name of ["addEventListener", "removeEventListener"]) globalThis[name] = listeners[name].bind(listeners);
+  t.after(() => {
+    performance.now = real;
+    delete globalThis.addEventListener;
+    delete globalThis.removeEventListener;
+  });
+  const connecting = connect(broker.url, { version: 5, reconnect: quick, clientId: "me" });
+  const peer = await broker.online();
+  const client = await connecting;
+  t.after(() => client.close());
+  const reasons = [];
+  client.addEventListener("state", ({ detail }) => reasons.push(detail.reason?.code));
+  listeners.dispatchEvent(new Event("online"));
+  await peer.expect(PINGREQ);
+  performance.now = () => real.call(performance) + 5000;
+  listeners.dispatchEvent(new Event("pageshow"));
+  await broker.online({ sessionPresent: 1 });
+  assert.equal(reasons[0], "KEEPALIVE_TIMEOUT");
+});
 
 test("a lost connection is followed by another, that goes on with the session", async (t) => {
   const broker = await start(t);

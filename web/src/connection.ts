@@ -158,9 +158,9 @@ export class Connection implements ConnectionEvents {
     return this.#running ?? Promise.resolve();
   }
 
-  /** Time may have passed unseen, or the network has changed: a pause ends, time-outs are looked at. */
+  /** Time may have passed unseen, or the network has changed: a pause ends, time-outs are looked at, an open line is tried. */
   wake(): void {
-    this.#engine.schedule();
+    this.#engine.command("probe");
     this.#wake(true);
   }
 

@@ -75,7 +75,7 @@ export class MqttError extends Error {
 }
 
 /** The error that the core names by its number; mistakes of the caller are of JavaScript's own types. */
-export function coreError(number: number, phase: Phase, detail?: string, stored?: boolean): Error {
-  const error = new MqttError(errorCode(number), phase, { detail, stored });
+export function coreError(number: number, phase: Phase, detail?: string): Error {
+  const error = new MqttError(errorCode(number), phase, { detail });
   return error.code.startsWith("INVALID_") ? new TypeError(error.message) : error;
 }

@@ -35,9 +35,9 @@ export interface KeptOperation {
 
 interface Entry extends Change {
   serial: number;
-  /** It can fail by itself: a message that is not stored yet, and a subscription that the server was not asked for. */
+  /** It can fail by itself: a message that is not stored yet, what the server was not asked for, a client that it has not heard of. */
   mayFail?: boolean;
-  kept?: () => void;
+  kept?: (() => void) | undefined;
 }
 
 const AGAIN = { first: 1000, most: 30_000 }; // ms until what must be kept is tried again
@@ -51,6 +51,8 @@ const PATIENCE = 3000; // ms for a store that does not answer, when the client e
 export class Keeping implements Keeper {
   readonly #ledger: Ledger;
   readonly #owner: KeepingOwner;
+  /** The store has a record of this client. */
+  knowsClient = false;
   #changes: Entry[] = [];
   #writing: Promise<void> | undefined;
   #pause = 0; // ms; 0: the last group was written
@@ -72,11 +74,14 @@ export class Keeping implements Keeper {
       const { id, isKept, kept } = this.#owner.operation(operation);
       this.#changes.push({ serial, kind, key, bytes: joinId(id, record), mayFail: !isKept, kept });
     } else {
-      this.#changes.push({ serial, kind, key, bytes: record.slice(), mayFail: kind === Kept.subscription });
+      const first = kind === Kept.client && !this.knowsClient; // CONNECT waits for it, and connect() for that
+      const kept = first ? () => (this.knowsClient = true) : undefined;
+      this.#changes.push({ serial, kind, key, bytes: record.slice(), mayFail: first || kind === Kept.subscription, kept });
     }
   }
 
   forget(serial: number, kind: number, key: number): void {
+    if (kind === Kept.client) this.knowsClient = false;
     this.#changes.push({ serial, kind, key, bytes: undefined });
   }
 

@@ -41,8 +41,8 @@ export interface Operation {
   /** What PUBREC says of a message that is not done yet. */
   received(reason: number, properties: Uint8Array): void;
   done(reason: number, properties: Uint8Array): void;
-  /** `error` is a number of the core; `stored`: the message is in the store, from where it will be sent. */
-  failed(error: number, stored: boolean): void;
+  /** `error` is a number of the core. */
+  failed(error: number): void;
   answered(codes: number[], properties: Uint8Array): void;
   /** It ends for a reason that the core knows nothing of. */
   reject(error: Error): void;
@@ -53,8 +53,6 @@ export interface Operation {
 
 /** What keeps messages. */
 export interface MessageStore {
-  /** The client ends: what fails now stays in the store, if it is there. */
-  readonly ending: boolean;
   /** Resolves when what was to be kept is. */
   written(): Promise<void>;
 }
@@ -84,8 +82,8 @@ class Promised implements Operation {
     this.reject(new MqttError(REFUSED[phase]!, phase, { reasonCode, reasonString: properties.reasonString }));
   }
 
-  failed(error: number, stored: boolean): void {
-    this.reject(coreError(error, this.#phase, undefined, stored));
+  failed(error: number): void {
+    this.reject(coreError(error, this.#phase));
   }
 
   answered(codes: number[], bytes: Uint8Array): void {
@@ -142,8 +140,8 @@ class EnqueuedMessage implements Operation, Enqueued {
     this.#promised.done(reason, properties);
   }
 
-  failed(error: number, stored: boolean): void {
-    this.#promised.failed(error, stored);
+  failed(error: number): void {
+    this.#promised.failed(error);
   }
 
   answered(): void {} // that is of SUBSCRIBE and UNSUBSCRIBE
@@ -309,12 +307,7 @@ export class Operations implements Outcomes {
   }
 
   failed(number: number, error: number): void {
-    if (!this.store?.ending) return this.take(number)?.failed(error, false);
-    // What has just been given to the store may come to be there.
-    void this.store.written().then(() => {
-      const stored = this.#kept.has(number);
-      this.take(number)?.failed(error, stored);
-    });
+    this.take(number)?.failed(error);
   }
 
   answered(number: number, codes: number[], properties: Uint8Array): void {
@@ -354,6 +347,7 @@ export class Operations implements Outcomes {
         this.take(number)?.reject(stored ? new MqttError(error.code, error.phase, { ...error, cause: error, stored }) : error);
       }
     };
+    // What has just been given to the store may come to be there.
     if (this.store) void this.store.written().then(reject);
     else reject();
   }

@@ -18,6 +18,10 @@ import type { Handler, SubscribeOptions, Subscription, Wish } from "./subscripti
 import { Subscriptions, type Filter } from "./subscriptions.js";
 
 const TOPICS = 1024; // names that the core keeps for us
+// Of a record of the client (core/session_store.cpp): where it says what is known of it, what that may be, where its name begins.
+const CLIENT_KNOWN = 2;
+const MAY_BE_KNOWN = 2;
+const CLIENT_HEAD = 7;
 
 export class Session implements Backend {
   readonly operations: Operations;
@@ -71,12 +75,7 @@ export class Session implements Backend {
       operation: (number) => this.operations.forStore(number),
       report: (error) => owner.report(error),
     }));
-    this.operations.store = {
-      get ending() {
-        return engine.ending;
-      },
-      written: () => keeping.written(),
-    };
+    this.operations.store = keeping;
     engine.command("set_number", NumberOption.durable, 1);
     try {
       this.#restore(opened.records);
@@ -88,25 +87,29 @@ export class Session implements Backend {
 
   #restore(records: Opened["records"]): void {
     const fates: unknown[] = [];
+    const clean = this.#settings.numbers.some(([, option, value]) => option === NumberOption.cleanStart && value > 0);
     for (const { kind, key, bytes } of records) {
+      if (kind === Kept.client && !this.#recognises(bytes)) continue;
       const { id, record } = kind === Kept.message ? splitId(bytes) : { id: "", record: bytes };
       const { number: operation, acked } = kind === Kept.message ? this.operations.enqueue(id) : { number: 0, acked: undefined };
       fates.push(acked);
       const error = this.#engine.restore(kind, key, record, operation);
       if (error > 0) throw new MqttError(errorCode(error), "open");
       if (operation > 0) this.operations.kept(operation);
-      if (kind === Kept.subscription) this.subscriptions.restore(key, decodeText(record.subarray(2)), record[1]!);
-      if (kind === Kept.client) this.#recognise(decodeText(record.subarray(7)));
+      if (kind === Kept.subscription && !clean) this.subscriptions.restore(key, decodeText(record.subarray(2)), record[1]!);
     }
     this.restored = Promise.allSettled(fates);
   }
 
-  /** The store is of the client with this identifier. */
-  #recognise(clientId: string): void {
+  /** The store is that of this client. Where no server has answered it, another may take its place. */
+  #recognises(record: Uint8Array): boolean {
+    const clientId = decodeText(record.subarray(CLIENT_HEAD));
     if (this.#settings.named && this.#settings.clientId !== "" && this.#settings.clientId !== clientId) {
+      if (record[CLIENT_KNOWN] === MAY_BE_KNOWN) return false;
       throw new MqttError("OPTIONS_CONFLICT", "open", { detail: `the store is that of the client "${clientId}"` });
     }
     this.#connection.assignedClientId = clientId;
+    return (this.#keeping!.knowsClient = true);
   }
 
   get state(): State {

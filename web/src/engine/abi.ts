@@ -35,6 +35,7 @@ export interface CoreExports {
   authenticate(session: number, reason: number, data: number): number;
   disconnect(session: number, reason: number, properties: number): number;
   delivered(session: number, through: number): void;
+  probe(session: number): void;
   hold(session: number, serial: number): void;
   acknowledge(session: number, serial: number, reason: number): void;
 

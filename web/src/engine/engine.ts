@@ -1,6 +1,6 @@
 // One session of the core, with its memory, its records and its time. What goes in and comes out is in wasm/tarta.h.
 import { MqttError } from "../errors.js";
-import { ClosedFlag, DEADLINE, Flag, Result, Status, type CoreExports } from "./abi.js";
+import { DEADLINE, Flag, Result, Status, type CoreExports } from "./abi.js";
 import type { Core } from "./loader.js";
 import type { Memory } from "./memory.js";
 import type { Owner } from "./records.js";
@@ -17,7 +17,7 @@ export type Send = (bytes: Uint8Array<ArrayBuffer>) => void;
 /** The commands that take and give plain numbers. */
 type Command =
   | "set_number" | "set_bytes" | "clear_bytes" | "define_topic" | "define_filter" | "forget_filter" | "subscribe"
-  | "unsubscribe" | "cancel" | "authenticate" | "disconnect" | "hold" | "acknowledge";
+  | "unsubscribe" | "cancel" | "authenticate" | "disconnect" | "probe" | "hold" | "acknowledge";
 
 type Arguments<Name extends Command> = Parameters<CoreExports[Name]> extends [number, ...infer Rest extends number[]] ? Rest : never;
 
@@ -50,23 +50,21 @@ export class Engine<Match> {
     return this.#walker.halted;
   }
 
-  /** The records that are walked tell of the end of the client. */
-  get ending(): boolean {
-    return ((this.#walker.over?.flags ?? 0) & ClosedFlag.final) !== 0;
-  }
-
   halt(): void {
     this.#walker.halted = true;
   }
 
   // ---- the transport ----
 
-  /** The transport is open: CONNECT leaves. `server` (0–15) names the URL. Returns the number of an error. */
+  /** The transport is open: CONNECT leaves, when the client is kept. `server` (0–15) names the URL. Returns the number of an error. */
   opened(server: number, output: Send): number {
     this.#output = output;
     this.#walker.begin();
     const error = this.#exports.transport_opened(this.#session, server, performance.now(), Date.now());
-    if (error === 0) this.#step(this.memory.status(Status.recordWords));
+    if (error === 0) {
+      this.#step(this.memory.status(Status.recordWords));
+      this.schedule();
+    }
     return error;
   }
 
@@ -109,7 +107,7 @@ export class Engine<Match> {
       size = SLICE;
     }
     walker.chunkEnd();
-    if (walker.over) this.#end();
+    if (walker.over) this.flush(); // the end may leave something to the store
     else if (flush) this.schedule();
     else this.#arm();
   }

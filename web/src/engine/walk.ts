@@ -1,6 +1,6 @@
 // Walks records, wherever they lie: in the memory of the core, or in what a Worker has handed over.
 import { Kind } from "../generated/events.js";
-import { MessageFlag } from "./abi.js";
+import { ClosedFlag, MessageFlag } from "./abi.js";
 import { readRecord, type Closed, type Listener, type RecordSource, type Topic } from "./records.js";
 
 /** A message whose payload comes with later WebSocket messages. The pieces stay outside wasm memory, which cannot shrink. */
@@ -35,6 +35,11 @@ export class Walker<Match> {
     this.#owner = owner;
   }
 
+  /** The records that are walked tell of the end of the client. */
+  get #ending(): boolean {
+    return ((this.over?.flags ?? 0) & ClosedFlag.final) !== 0;
+  }
+
   /** Small, as it runs for every message. Handlers may do anything meanwhile, so memory is read anew at each step. */
   walk(from: number, words: number): void {
     const source = this.source;
@@ -47,7 +52,11 @@ export class Walker<Match> {
         at += head >>> 16;
       } else {
         const length = head >>> 16 || source.words[at + 1]!;
-        this.over ??= readRecord(source, at, head, length, this.area, this.#topics, this.#owner);
+        // With the end of the client all that waits is rejected, by who knows more of the reason. Else what follows an end is told.
+        if ((head & 0xff) !== Kind.failed || !this.#ending) {
+          const closed = readRecord(source, at, head, length, this.area, this.#topics, this.#owner);
+          this.over ??= closed;
+        }
         at += length;
       }
     }

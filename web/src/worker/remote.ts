@@ -87,8 +87,8 @@ export class RemoteSession implements Backend {
       if (data instanceof ArrayBuffer) this.#receive(new Contents(data));
       else this.#heard(data);
     };
-    // What the Worker is still storing may come to be there. It alone tells what fails when it ends.
-    if (settings.durable) this.#operations.store = { ending: false, written: async () => this.#stopping?.catch(() => {}) };
+    // What the Worker is still storing may come to be there.
+    if (settings.durable) this.#operations.store = { written: async () => this.#stopping?.catch(() => {}) };
     void home.gone.then(() => this.#finish(new MqttError("WORKER_LOST", "session")));
   }
 

@@ -252,8 +252,8 @@ class Forwarded implements Operation {
     this.tab.outcome(Kind.done, this.number, reason, properties);
   }
 
-  failed(error: number, stored: boolean): void {
-    if (!stored) this.tab.outcome(Kind.failed, this.number, error); // else as reject()
+  failed(error: number): void {
+    this.tab.outcome(Kind.failed, this.number, error);
   }
 
   kept(): void {
