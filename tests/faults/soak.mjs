@@ -1,12 +1,13 @@
-// The whole of the faults, part by part; see scripts/soak.
+// The whole of the faults, part by part; see scripts/soak, which checks the arguments.
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
+import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import { add, loadParts } from "./parts.mjs";
 import { seedOf } from "./random.mjs";
 import { writeReport } from "./report.mjs";
 
-const folder = new URL("../../build/soak/", import.meta.url);
+const folder = process.env.TARTA_SOAK_STATE ? pathToFileURL(`${process.env.TARTA_SOAK_STATE}/`) : new URL("../../build/soak/", import.meta.url);
 
 // ---- what was done so far ----
 
@@ -38,6 +39,7 @@ async function run(name, part, { rounds, seed, afresh, signal }) {
   const goesOn = before !== undefined && (seed === undefined || seed === before.seed);
   const state = goesOn ? before : { seed: seed ?? Date.now() % 1_000_000, done: 0, seconds: 0, figures: {}, machine: machine() };
   console.log(`${name}: ${part.title} (seed ${state.seed})`);
+  if (state.done >= rounds) console.log(`  was done before, on ${state.date}; --afresh begins it again`);
   if (state.done < rounds) {
     const prepared = await part.prepare?.();
     try {
@@ -76,15 +78,8 @@ async function main() {
       report: { type: "boolean" },
     },
   });
-  const number = (name) => {
-    if (values[name] === undefined) return undefined;
-    if (!/^\d+$/.test(values[name])) throw new TypeError(`--${name} takes a number`);
-    return Number(values[name]);
-  };
-  const [rounds, seed] = [number("rounds"), number("seed")];
+  const [rounds, seed] = [values.rounds, values.seed].map((text) => (text === undefined ? undefined : Number(text)));
   const parts = await loadParts();
-  const unknown = positionals.find((name) => !parts.has(name));
-  if (unknown !== undefined) throw new TypeError(`there is no part "${unknown}", but ${[...parts.keys()].join(", ")}`);
   mkdirSync(folder, { recursive: true });
   if (values.list) {
     for (const [name, part] of parts) console.log(`${name.padEnd(12)} ${readState(name)?.done ?? 0} of ${part.rounds}  ${part.title}`);
@@ -109,14 +104,9 @@ async function main() {
       console.log(`  ✗ ${error.stack}`);
     }
   }
+  if (stop.signal.aborted) console.log("Stopped; the same command goes on from here.");
   console.log(`${passed} passed, ${failed} failed`);
   return stop.signal.aborted ? 130 : failed === 0 ? 0 : 1;
 }
 
-try {
-  process.exitCode = await main();
-} catch (error) {
-  if (!(error instanceof TypeError)) throw error;
-  console.error(error.message);
-  process.exitCode = 2;
-}
+process.exitCode = await main();
