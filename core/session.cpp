@@ -61,6 +61,7 @@ Error Session::transport_opened(unsigned server, Now now) {
   if (const Error error = write_connect(); error != Error::none) return error;
   ask_to_be_kept();
   phase_ = Phase::opening;
+  connect_started_ = now.monotonic;
   begin_connecting();
   find_deadline();
   return Error::none;
@@ -447,7 +448,7 @@ void Session::tick(Now now) {
 }
 
 void Session::check_times(double slept) {
-  if (phase_ == Phase::connecting) {
+  if (open() && !online()) {
     const double timeout = in_force_[NumberOption::connect_timeout];
     if (timeout > 0 && now_.monotonic - connect_started_ >= timeout) end_silently(Error::connect_timeout);
   }
@@ -547,7 +548,7 @@ void Session::note_expiry(const Outgoing& entry) {
 void Session::find_deadline() {
   deadline_ = never;
   const auto at = [&](double time) { deadline_ = std::min(deadline_, time); };
-  if (phase_ == Phase::connecting) {
+  if (open() && !online()) {
     if (const double timeout = in_force_[NumberOption::connect_timeout]; timeout > 0) at(connect_started_ + timeout);
   }
   if (phase_ == Phase::online) {

@@ -481,7 +481,7 @@ test("what fails behind it holds nothing up", TIMEOUT, withBroker(async ({ open 
   await client.drain();
 }));
 
-test("a store that does not answer keeps nobody waiting for ever", { timeout: 15_000 }, withBroker(async ({ open }) => {
+test("a store that does not answer keeps nobody waiting for ever", { timeout: 15_000 }, withBroker(async ({ broker, open }) => {
   const store = slowStore();
   const { client, peer } = await open(store);
   await peer.expectNothing();
@@ -493,6 +493,11 @@ test("a store that does not answer keeps nobody waiting for ever", { timeout: 15
   await client.close();
   await fates;
   assert.ok(performance.now() - begin < 4000, "and once is enough");
+
+  const silent = slowStore();
+  silent.before = () => new Promise(() => {});
+  const first = new Client(broker.url, { version: 5, reconnect: false, store: silent, connectTimeout: 100 });
+  await assert.rejects(first.connect(), { code: "CONNECT_TIMEOUT", message: /or the store kept CONNECT waiting/ });
 }));
 
 test("what is published and closed at once is stored", TIMEOUT, withBroker(async ({ open }) => {

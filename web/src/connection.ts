@@ -334,7 +334,7 @@ export class Connection implements ConnectionEvents {
     const online = this.#onlineSince !== undefined;
     const text = this.#textCame;
     const code = !text ? errorCode(error) : online ? "PROTOCOL_ERROR" : "NOT_MQTT";
-    const detail = text ? "it sent text, but MQTT is binary" : code === "CONNECT_TIMEOUT" ? "no CONNACK came" : faultText(fault);
+    const detail = text ? "it sent text, but MQTT is binary" : code === "CONNECT_TIMEOUT" ? this.#silence : faultText(fault);
     const { reasonString, serverReference } = parseProperties(properties);
     const elsewhere = this.#settings.redirect ? readReference(serverReference, this.#url) : undefined;
     this.#end({
@@ -349,6 +349,10 @@ export class Connection implements ConnectionEvents {
       elsewhere,
       again: (flags & ClosedFlag.again) !== 0 && !text,
     });
+  }
+
+  get #silence(): string {
+    return this.#settings.durable ? "no CONNACK came, or the store kept CONNECT waiting" : "no CONNACK came";
   }
 
   #end(ending: Ending): void {
