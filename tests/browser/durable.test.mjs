@@ -78,6 +78,20 @@ for (const [where, worker, expected] of [["on the page", "false", false], ["in a
       assert.deepEqual(outcome, ["CLIENT_CLOSED", true]);
     });
 
+    test("… and what is not, as the database was deleted", { timeout: 20_000 }, async (t) => {
+      const [opened, broker] = await Promise.all([open(t), startBroker(t)]);
+      await begin(opened, broker.url, worker);
+      const outcome = await opened.evaluate(async () => {
+        const { stored, acked } = window.client.enqueue("a", "one");
+        await stored;
+        await new Promise((resolve, reject) => Object.assign(indexedDB.deleteDatabase("kept"), { onsuccess: resolve, onerror: reject }));
+        const told = acked.catch(({ code, stored: there }) => [code, there]);
+        await window.client.close();
+        return told;
+      });
+      assert.deepEqual(outcome, ["CLIENT_CLOSED", false]);
+    });
+
     test("does not send what a signal has taken back before", { timeout: 20_000 }, async (t) => {
       const [opened, broker] = await Promise.all([open(t), startBroker(t)]);
       await begin(opened, broker.url, worker);

@@ -161,15 +161,16 @@ test("CONNECT leaves when the client is stored, and not before", TIMEOUT, withBr
   const store = slowStore();
   let write;
   store.before = () => new Promise((resolve) => (write = resolve));
-  const client = new Client(broker.url, { version: 5, store, connectTimeout: 50 });
+  const client = new Client(broker.url, { version: 5, store, connectTimeout: 300 });
   t.after(() => client.close());
   const connecting = client.connect();
   const peer = await broker.accept();
   await until(() => write);
-  await peer.expectNothing(100);
+  await peer.expectNothing(200);
   store.before = () => {};
   write();
   await peer.expect(CONNECT);
+  await pause(200); // the server has its time from then on
   peer.send(connack());
   await connecting;
 }));
@@ -393,6 +394,20 @@ test("what was stored stays there, whatever is stored of it later", TIMEOUT, wit
   store.before = () => {};
   assert.equal((await peer.expect(PUBLISH)).payload.toString(), "kept");
   assert.deepEqual(settled, []);
+}));
+
+test("what has vanished from the store is not told to be there", TIMEOUT, withBroker(async ({ open }) => {
+  const store = slowStore();
+  const { client, peer } = await open(store);
+  const { stored, acked } = client.enqueue("a", "1");
+  await stored;
+  await peer.expect(PUBLISH);
+  store.slow = () => {
+    throw new Error("the disk is gone");
+  };
+  const told = assert.rejects(acked, (error) => error.code === "CLIENT_CLOSED" && !error.stored);
+  await client.close();
+  await told;
 }));
 
 test("that a cancelled message is stored says nothing of the next", TIMEOUT, withBroker(async ({ open }) => {

@@ -167,11 +167,19 @@ export class Keeping implements Keeper {
     return this.#within(this.#writing);
   }
 
+  /** The same; then whether what was stored is still there, as far as the store answers. */
+  async holds(): Promise<boolean> {
+    await this.written();
+    let isThere = true;
+    await this.#within(this.#ledger.isThere().then((found) => void (isThere = found)));
+    return isThere;
+  }
+
   /** Writes what can be written, and closes the store. */
   async close(): Promise<void> {
     this.#closing = true;
     this.#wake();
-    await this.written();
+    await this.holds();
     await this.#within(this.#ledger.close());
   }
 

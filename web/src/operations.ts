@@ -53,8 +53,8 @@ export interface Operation {
 
 /** What keeps messages. */
 export interface MessageStore {
-  /** Resolves when what was to be kept is. */
-  written(): Promise<void>;
+  /** Resolves when what was to be kept is, with whether it is there. */
+  holds(): Promise<boolean>;
 }
 
 /** An operation that a promise waits for. */
@@ -341,15 +341,15 @@ export class Operations implements Outcomes {
   rejectAll(error: MqttError): void {
     for (const waiting of this.#idle.splice(0)) waiting.reject(error);
     this.lost(error);
-    const reject = () => {
+    const reject = (isThere: boolean) => {
       for (let number = 0; number < this.#operations.length; number++) {
-        const stored = this.#kept.has(number);
+        const stored = isThere && this.#kept.has(number);
         this.take(number)?.reject(stored ? new MqttError(error.code, error.phase, { ...error, cause: error, stored }) : error);
       }
     };
     // What has just been given to the store may come to be there.
-    if (this.store) void this.store.written().then(reject);
-    else reject();
+    if (this.store) void this.store.holds().then(reject);
+    else reject(false);
   }
 
   /** Resolves when no operation is under way, and the fates of messages that were enqueued are told. */

@@ -160,11 +160,11 @@ export class Session implements Backend {
     return keeping ? stopped.then(() => keeping.close()).catch(() => {}) : stopped; // its problem was reported above
   }
 
-  /** Resolves when what was to be stored until now is, or cannot be. */
-  async written(): Promise<void> {
-    if (!this.#keeping) return;
+  /** Resolves when what was to be stored until now is, or cannot be; with whether it is there. */
+  async holds(): Promise<boolean> {
+    if (!this.#keeping) return false;
     this.#engine.flush();
-    await this.#keeping.written();
+    return this.#keeping.holds();
   }
 
   /** Time may have passed unseen, or the network has changed. */

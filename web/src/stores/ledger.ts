@@ -45,6 +45,7 @@ export class Ledger {
   #head: Head;
   #next: number;
   #waiting: Call[] = [];
+  #looking: ((isThere: boolean) => void)[] = [];
   #writing: Promise<void> | undefined;
   /** A batch that was rejected, as long as it is not known whether it was written. */
   #doubtful: Batch | undefined;
@@ -103,6 +104,14 @@ export class Ledger {
     });
   }
 
+  /** Whether what was written until now is there: a database may have been deleted meanwhile. */
+  isThere(): Promise<boolean> {
+    return new Promise((resolve) => {
+      this.#looking.push(resolve);
+      this.#writing ??= this.#run();
+    });
+  }
+
   /** Closes the store when all that was to be written is. May be called more than once. */
   close(): Promise<void> {
     return (this.#closing ??= this.#close());
@@ -119,8 +128,13 @@ export class Ledger {
   }
 
   async #run(): Promise<void> {
-    while (this.#waiting.length > 0) {
+    while (this.#waiting.length + this.#looking.length > 0) {
       const calls = this.#waiting;
+      if (calls.length === 0) {
+        const isThere = await this.#look();
+        for (const told of this.#looking.splice(0)) told(isThere);
+        continue;
+      }
       this.#waiting = [];
       try {
         await this.#commit(calls.length === 1 ? calls[0]!.group : new Map(calls.flatMap(({ group }) => [...group])));
@@ -160,6 +174,14 @@ export class Ledger {
       this.#adopt(this.#doubtful);
     } catch (error) {
       throw toMqttError(error, "session");
+    }
+  }
+
+  async #look(): Promise<boolean> {
+    try {
+      return ((await readHead(this.#store))?.batch ?? 0) === this.#head.batch;
+    } catch {
+      return false;
     }
   }
 

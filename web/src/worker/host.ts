@@ -70,7 +70,7 @@ class Host implements TabOwner {
         this.over = true;
         this.#tabs = [];
         // The pages know by then what is in the store.
-        void session.written().then(() => tabs.forEach((tab) => tab.post("ended", { error: toClone(error) })));
+        void session.holds().then((isThere) => tabs.forEach((tab) => tab.post("ended", { error: toClone(error), isThere })));
       },
       settled: ({ error, ...fate }) => this.#tabs.forEach((tab) => tab.post("settled", { ...fate, error: error && toClone(error) })),
     };
@@ -120,20 +120,22 @@ class Host implements TabOwner {
 
   stop(tab: Tab, options: Orders["stop"]["options"]): void {
     this.leave(tab, options).then(
-      () => tab.post("stopped", { error: undefined }),
-      (error: unknown) => tab.post("stopped", { error: toClone(error) }),
+      (isThere) => tab.post("stopped", { error: undefined, isThere }),
+      (error: unknown) => tab.post("stopped", { error: toClone(error), isThere: true }),
     );
   }
 
-  /** A page leaves. The session ends with the last one. */
-  async leave(tab: Tab, options?: Orders["stop"]["options"]): Promise<void> {
-    if (!this.#tabs.includes(tab)) return;
+  /** A page leaves. The session ends with the last one. Resolves with whether what was stored is still there. */
+  async leave(tab: Tab, options?: Orders["stop"]["options"]): Promise<boolean> {
+    if (!this.#tabs.includes(tab)) return true;
+    const isThere = this.#session!.holds();
     this.#tabs = this.#tabs.filter((one) => one !== tab);
     if (this.#tabs.length === 0) {
       this.over = true;
       const closed = new MqttError("CLIENT_CLOSED", "close");
       try {
-        return await this.#session!.stop(closed, options);
+        await this.#session!.stop(closed, options);
+        return isThere;
       } catch (refusal) {
         await this.#session!.stop(closed); // the page is closed already
         throw refusal;
@@ -142,7 +144,7 @@ class Host implements TabOwner {
     tab.leave();
     this.handled();
     for (const [id, asked] of this.#questions) if (asked.tab === tab) this.#put(id, asked);
-    await this.#session!.written(); // as above
+    return isThere;
   }
 
   // ---- what a page alone can answer ----

@@ -81,7 +81,8 @@ export interface Orders {
 /** From the Worker. */
 export interface Reports {
   state: { change: Omit<StateChange, "reason">; reason: unknown; server: ServerInfo | undefined; clientId: string };
-  ended: { error: unknown };
+  /** `isThere`: whether what was stored is still in the store. */
+  ended: { error: unknown; isThere: boolean };
   report: { error: unknown };
   log: { record: LogRecord; reason: unknown };
   question: { id: number; what: keyof Question; argument: unknown };
@@ -91,7 +92,7 @@ export interface Reports {
   /** The server has refused a subscription that it had lost. */
   refused: { id: number; error: unknown };
   /** With what the core has refused to say. */
-  stopped: { error: unknown };
+  stopped: { error: unknown; isThere: boolean };
 }
 
 /** One of them, as it is posted. */

@@ -57,6 +57,7 @@ export class RemoteSession implements Backend {
   readonly #topics = new Map<string, number>();
   readonly #unlisten = [onWake(() => this.#order("wake", null)), onLeave(() => this.#order("leave", null))];
   #droppedThere = 0;
+  #isThere = true; // what was stored, at the end
   #onpacket: ((packet: Packet) => void) | undefined;
   #posting = false;
   #turn: { operation: number; sent: Promise<PublishResult> } | undefined; // messages of QoS 0 of this turn
@@ -88,7 +89,7 @@ export class RemoteSession implements Backend {
       else this.#heard(data);
     };
     // What the Worker is still storing may come to be there.
-    if (settings.durable) this.#operations.store = { written: async () => this.#stopping?.catch(() => {}) };
+    if (settings.durable) this.#operations.store = { holds: async () => (await this.#stopping?.catch(() => {}), this.#isThere) };
     void home.gone.then(() => this.#finish(new MqttError("WORKER_LOST", "session")));
   }
 
@@ -322,7 +323,10 @@ export class RemoteSession implements Backend {
   }
 
   #heard({ name, body }: Posted<Reports>): void {
-    if (name === "stopped") return this.#stopped?.(body.error);
+    if (name === "stopped") {
+      this.#isThere = body.isThere;
+      return this.#stopped?.(body.error);
+    }
     if (this.#end) return;
     switch (name) {
       case "state": {
@@ -336,6 +340,7 @@ export class RemoteSession implements Backend {
         return;
       }
       case "ended":
+        this.#isThere = body.isThere;
         return this.#finish(fromClone(body.error) as MqttError);
       case "report":
         return this.#owner.report(fromClone(body.error));

@@ -19,7 +19,7 @@ export interface TabOwner {
   /** The page is to have no client any more. */
   stop(tab: Tab, options: Orders["stop"]["options"]): void;
   /** The page is gone. */
-  leave(tab: Tab): Promise<void>;
+  leave(tab: Tab): Promise<boolean>;
   answered(answer: Orders["answer"]): void;
   /** The page is to be told of all packets. */
   wantsPackets(tab: Tab): void;
