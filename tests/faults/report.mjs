@@ -1,4 +1,4 @@
-// What the whole has given, as a table in docs/faults.md.
+// What the whole has given, as a table in docs/faults.md. A row names the machine, as rows may come from several.
 import { readFileSync, writeFileSync } from "node:fs";
 
 const DOCUMENT = new URL("../../docs/faults.md", import.meta.url);
@@ -27,7 +27,7 @@ export function writeReport(results, file = DOCUMENT) {
     "count. What else was counted:\n",
     "| part | what is done | when, and where | figures |",
     "| --- | --- | --- | --- |",
-    ...results.map((result) => (result.state ? row(result) : (rowBefore(result.name) ?? `| ${result.name} | ${result.part.title} | not run | |`))),
+    ...results.map((result) => (result.state ? row(result) : (rowBefore(result.name) ?? `| ${result.name} | ${result.part.title} | not run | – |`))),
   ].join("\n");
   writeFileSync(file, `${before}${BEGIN}${table}\n${END}${after}`);
 }

@@ -1,9 +1,9 @@
 // The whole of the faults, part by part; see scripts/soak, which checks the arguments.
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
-import { add, loadParts } from "./parts.mjs";
+import { add, loadPart, PARTS } from "./parts.mjs";
 import { seedOf } from "./random.mjs";
 import { writeReport } from "./report.mjs";
 
@@ -34,16 +34,19 @@ const tell = (figures) => Object.entries(figures).map(([what, figure]) => `${wha
 
 // ---- running ----
 
-async function run(name, part, { rounds, seed, afresh, signal }) {
-  const before = afresh ? undefined : readState(name);
+async function run(name, { rounds, seed, signal }) {
+  const part = await loadPart(name);
+  const all = rounds ?? part.rounds;
+  const before = readState(name);
   const goesOn = before !== undefined && (seed === undefined || seed === before.seed);
   const state = goesOn ? before : { seed: seed ?? Date.now() % 1_000_000, done: 0, seconds: 0, figures: {}, machine: machine() };
   console.log(`${name}: ${part.title} (seed ${state.seed})`);
-  if (state.done >= rounds) console.log(`  was done before, on ${state.date}; --afresh begins it again`);
-  if (state.done < rounds) {
+  if (state.done >= all) console.log(`  was done before, on ${state.date} with seed ${state.seed}; --afresh begins it again`);
+  else if (goesOn) console.log(`  goes on behind round ${state.done} of ${all}`);
+  if (state.done < all) {
     const prepared = await part.prepare?.();
     try {
-      while (state.done < rounds && !signal.aborted) {
+      while (state.done < all && !signal.aborted) {
         const begin = Date.now();
         const say = (text) => console.log(`  ${text}`);
         const roundSeed = seedOf(state.seed, name, state.done);
@@ -51,18 +54,17 @@ async function run(name, part, { rounds, seed, afresh, signal }) {
         if (signal.aborted) break; // what is half done is done again
         state.figures = add(state.figures, figures);
         state.done++;
-        state.rounds = rounds;
         state.seconds += (Date.now() - begin) / 1000;
         state.date = new Date().toISOString().slice(0, 10);
         keepState(name, state);
-        console.log(`  ${state.done} of ${rounds}: ${tell(state.figures)}`);
+        console.log(`  ${state.done} of ${all}: ${tell(state.figures)}`);
       }
     } finally {
       await prepared?.close();
     }
   }
-  if (state.done < rounds) return undefined;
-  if (rounds >= part.rounds) part.check?.(state.figures);
+  if (state.done < all) return undefined;
+  if (all >= part.rounds) part.check?.(state.figures);
   console.log(`  ✓ ${tell(state.figures)}`);
   return state;
 }
@@ -79,32 +81,33 @@ async function main() {
     },
   });
   const [rounds, seed] = [values.rounds, values.seed].map((text) => (text === undefined ? undefined : Number(text)));
-  const parts = await loadParts();
-  mkdirSync(folder, { recursive: true });
+  const parts = Object.entries(PARTS);
   if (values.list) {
     for (const [name, part] of parts) console.log(`${name.padEnd(12)} ${readState(name)?.done ?? 0} of ${part.rounds}  ${part.title}`);
     return 0;
   }
   if (values.report) {
-    writeReport([...parts].map(([name, part]) => ({ name, part, state: readState(name) })));
+    writeReport(parts.map(([name, part]) => ({ name, part, state: readState(name) })));
     return 0;
   }
+  const names = positionals.length > 0 ? positionals : Object.keys(PARTS);
+  mkdirSync(folder, { recursive: true });
+  if (values.afresh) for (const name of names) rmSync(stateFile(name), { force: true });
   const stop = new AbortController();
   for (const name of ["SIGINT", "SIGTERM"]) process.on(name, () => stop.abort());
   let passed = 0;
   let failed = 0;
-  for (const name of positionals.length > 0 ? positionals : parts.keys()) {
+  for (const name of names) {
     if (stop.signal.aborted) break;
-    const part = parts.get(name);
     try {
-      if (await run(name, part, { rounds: rounds ?? part.rounds, seed, afresh: values.afresh, signal: stop.signal })) passed++;
+      if (await run(name, { rounds, seed, signal: stop.signal })) passed++;
     } catch (error) {
       if (stop.signal.aborted) break;
       failed++;
       console.log(`  ✗ ${error.stack}`);
     }
   }
-  if (stop.signal.aborted) console.log("Stopped; the same command goes on from here.");
+  if (stop.signal.aborted) console.log(`Stopped; the same command${values.afresh ? " without --afresh" : ""} goes on where it was.`);
   console.log(`${passed} passed, ${failed} failed`);
   return stop.signal.aborted ? 130 : failed === 0 ? 0 : 1;
 }

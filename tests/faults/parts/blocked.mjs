@@ -5,8 +5,6 @@ import { eachFault, pause, STORE, within } from "../pages.mjs";
 import { Random } from "../random.mjs";
 
 export { prepare } from "../pages.mjs";
-export const title = "pages whose database another page keeps from them";
-export const rounds = 20;
 
 const NOWHERE = "ws://127.0.0.1:9";
 const SOON = 4000; // ms until a database that is free is had, or told not to be

@@ -9,13 +9,10 @@ import { Findings } from "../judge.mjs";
 import { Lives } from "../lives.mjs";
 import { Random } from "../random.mjs";
 
-export const title = "a process that dies at any write of its store";
-
 const SIDES = ["before", "amid", "after"];
-const STRIDE = 6; // a round takes each sixth write on one side
-const PASSES = 5; // as what is written together differs from run to run
+// A round takes each sixth write on one side. All are taken five times, as what is written together differs from run to run.
+const STRIDE = 6;
 const LEAST = 3; // times that each kind of record must have been met on each side
-export const rounds = SIDES.length * STRIDE * PASSES;
 
 const KINDS = ["message", "released", "inbound", "subscription", "client", "forgotten"];
 const IN = [[2, "0 exactly"], [1, "1 at least"], [2, "2 exactly"]]; // what is delivered

@@ -4,8 +4,6 @@ import { eachFault, pause } from "../pages.mjs";
 import { Random } from "../random.mjs";
 
 export { prepare } from "../pages.mjs";
-export const title = "pages that crash while they enqueue";
-export const rounds = 20;
 
 const CHAINS = 2; // of a round: pages that follow each other with one store
 const CRASHES = 5; // of a chain

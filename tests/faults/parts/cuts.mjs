@@ -9,9 +9,6 @@ import { Random } from "../random.mjs";
 import { storeOf, STORES } from "../stores.mjs";
 import { HANDLERS, Traffic } from "../traffic.mjs";
 
-export const title = "lines that break at any byte";
-export const rounds = 100;
-
 const WHOLE = { cuts: 105, messages: 5100 }; // of a round; messages each way
 const SHORT = { cuts: 25, messages: 1000 };
 const SPAN = { small: 6200, large: 70_000 }; // bytes in one direction, in which most lines break

@@ -5,8 +5,6 @@ import { eachFault, STORE, within } from "../pages.mjs";
 import { Random } from "../random.mjs";
 
 export { prepare } from "../pages.mjs";
-export const title = "pages whose database is deleted while they enqueue";
-export const rounds = 20;
 
 const FAULTS = 10; // of a round
 const PAUSE = 3; // ms between messages

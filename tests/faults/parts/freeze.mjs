@@ -5,8 +5,6 @@ import { eachFault, pause, within } from "../pages.mjs";
 import { Random } from "../random.mjs";
 
 export { prepare } from "../pages.mjs";
-export const title = "pages that are frozen while they enqueue, with lines that end meanwhile or not";
-export const rounds = 20;
 
 const FAULTS = 10; // of a round
 const TICK = 10; // ms, by which a page notices that it stood still

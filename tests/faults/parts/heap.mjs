@@ -11,9 +11,6 @@ const RATE = 2000; // messages per second, each way: eight times those of a busy
 const FLAGS = ["--expose-gc", "--no-opt", "--no-maglev", "--no-sparkplug", "--no-lazy-feedback-allocation"];
 const WARM_UP = 1 / 6; // of the samples, that are not counted: until all has been done once, and all tables have their size
 
-export const title = `an hour at ${RATE} messages a second each way, and all else that a client does`;
-export const rounds = 1;
-
 export async function prepare() {
   const broker = await startMosquitto();
   return { url: broker.front.url, close: () => broker.stop() };

@@ -8,9 +8,6 @@ import { Findings } from "../judge.mjs";
 import { Lives } from "../lives.mjs";
 import { Random } from "../random.mjs";
 
-export const title = "processes that are killed at any moment";
-export const rounds = 100;
-
 const WHOLE = 10; // kills of a round
 const SHORT = 4;
 const EARLY = 0.2; // of the kills: while it starts, opens its store, connects

@@ -5,8 +5,6 @@ import { eachFault, pause, within } from "../pages.mjs";
 import { Random } from "../random.mjs";
 
 export { prepare } from "../pages.mjs";
-export const title = "pages whose network goes and comes back";
-export const rounds = 20;
 
 const FAULTS = 10; // of a round
 const AT_ONCE = 1500; // ms

@@ -10,9 +10,6 @@ import { Lives } from "../lives.mjs";
 import { Random } from "../random.mjs";
 import { deliverTo, drawKill } from "./kills.mjs";
 
-export const title = "a disk that has lost what was not synced";
-export const rounds = 100;
-
 const WHOLE = 5; // losses of a round
 const SHORT = 3;
 const SIZES = [0, 100, 3000, 150_000]; // of messages; with the largest LevelDB soon begins another log

@@ -6,8 +6,6 @@ import { eachFault, pause, within } from "../pages.mjs";
 import { Random } from "../random.mjs";
 
 export { prepare } from "../pages.mjs";
-export const title = "pages that may not keep any more";
-export const rounds = 20;
 
 const WHOLE = { out: 7, in: 3 }; // faults of a round
 const SHORT = { out: 1, in: 1 };

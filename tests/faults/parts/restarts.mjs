@@ -12,9 +12,6 @@ import { Random } from "../random.mjs";
 import { storeOf, STORES } from "../stores.mjs";
 import { HANDLERS, Traffic } from "../traffic.mjs";
 
-export const title = "a broker that stops and comes back, with its sessions or without";
-export const rounds = 50;
-
 const WHOLE = { restarts: 10, wiped: 4, messages: 4000 }; // of a round; messages each way
 const SHORT = { restarts: 5, wiped: 2, messages: 500 };
 const FILTERS = ["in/0", "in/+", "in/2/#"];

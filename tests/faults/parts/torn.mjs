@@ -8,11 +8,11 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { Findings } from "../judge.mjs";
+import { PARTS } from "../parts.mjs";
 import { Random } from "../random.mjs";
 import { build } from "../torn.mjs";
 
-export const title = "a byte of a store that has changed, a file that was cut";
-export const rounds = 200; // each takes one offset of so many
+const { rounds } = PARTS.torn; // each takes one offset of so many
 
 const PROGRAM = fileURLToPath(new URL("../torn.mjs", import.meta.url));
 const FILES = /\.log$|\.ldb$|^MANIFEST|^CURRENT$/; // the others have no content that counts
