@@ -103,7 +103,7 @@ Error Session::write_connect() {
   // Clean Start is for the first connection, whatever a store has brought; a session that goes on is never started
   // clean (5.0 §3.1.2.4). 3.1.1 has one flag for this connection and the next.
   const bool asked = in_force_[NumberOption::clean_start] != 0;
-  const bool goes_on = have_session_ && proven_ != 0 && version_ == Version::v5;
+  const bool goes_on = proven_ != 0 && version_ == Version::v5;
   clean_start_ = start_clean_ || (asked && !goes_on);
 
   Connect packet;
@@ -475,7 +475,7 @@ void Session::keep_alive(double slept) {
   }
   const bool awoken = slept >= asleep;
   // An answer that is waited for shows it as well; whoever asks again and again does not put the end off.
-  if (probes_ && ping_outstanding_) ping_deadline_ = std::min(ping_deadline_, now_.monotonic + soon);
+  if (probes_) ping_deadline_ = std::min(ping_deadline_, now_.monotonic + soon);
   const bool tries = awoken || (probes_ && !ping_outstanding_);
   probes_ = false;
   if (now_.monotonic < ping_due() && !tries) return;

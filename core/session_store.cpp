@@ -71,7 +71,7 @@ bool Session::connect_waits() const { return kept_version_ == Version{} && !is_s
 // CONNECT was answered, and no session is ours: what the server may have by our name is another client's, after a
 // restart too.
 void Session::take_back_client() {
-  if (!client_kept_ || pinned_ || start_clean_ || unanswered_) return;
+  if (pinned_ || start_clean_ || unanswered_) return;
   client_kept_ = false;
   forget(Kept::client, 0);
 }

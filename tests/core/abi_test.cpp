@@ -504,6 +504,19 @@ TEST_CASE("abi: probe asks for a tick, which tries the line") {
   CHECK(host.sent() == "C0 00");
   CHECK((host.status().flags & TARTA_OUTPUT) == 0);
   CHECK(host.status().deadline == 5'001);
+  tarta_transport_closed(host, 2, 2);
+  tarta_probe(host);  // there is none any more
+  CHECK((host.status().flags & TARTA_OUTPUT) == 0);
+}
+
+TEST_CASE("abi: probe does nothing where Keep Alive is off") {
+  AbiHost host;
+  tarta_set_number(host, number(NumberOption::keepalive), 0);
+  host.connect(5);
+  tarta_probe(host);
+  CHECK((host.status().flags & TARTA_OUTPUT) == 0);
+  tarta_tick(host, 1, 1);
+  CHECK(host.sent().empty());
 }
 
 TEST_CASE("abi: OUTPUT tells of what a tick would send, and of nothing else") {
