@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { memoryStore } from "tarta";
-import { PUBACK, publish, PUBREC, SUBSCRIBE, suback } from "./fake-broker.mjs";
+import { identifier, PUBACK, publish, PUBREC, SUBSCRIBE, suback } from "./fake-broker.mjs";
 import { pause, subscribed, TIMEOUT, until, withBroker } from "./kit.mjs";
 
 /** A store of a client that has subscribed, and is closed. */
@@ -125,6 +125,25 @@ test("who comes first, by a wider filter, takes nothing from who comes later", T
   client.subscribe("a/b", { qos: 1 }, () => got.push("one")).catch(() => {});
   await peer.expectAll(PUBACK, SUBSCRIBE);
   assert.deepEqual(got, ["all", "one"]);
+}));
+
+test("where the server sends a copy for each filter, each gets its own", TIMEOUT, withBroker(async ({ open }) => {
+  const copies = (id) => [1, 2].map((number) => publish("a/b", `${number}`, { qos: 1, id: id + number, properties: identifier(number) }));
+  for (const isFirst of [true, false]) {
+    const { client, peer } = await open(await subscribedBefore(open, "a/#", "a/b"), { sessionPresent: 1 });
+    const got = [];
+    if (isFirst) peer.send(...copies(0));
+    if (isFirst) await peer.expectNothing();
+    client.subscribe("a/#", { qos: 1 }, (message) => got.push(["all", message.text()])).catch(() => {});
+    await peer.expectAll(...(isFirst ? [PUBACK] : []), SUBSCRIBE);
+    if (!isFirst) peer.send(...copies(0));
+    if (!isFirst) await peer.expect(PUBACK);
+    await peer.expectNothing();
+    client.subscribe("a/b", { qos: 1 }, (message) => got.push(["one", message.text()])).catch(() => {});
+    await peer.expectAll(PUBACK, SUBSCRIBE);
+    assert.deepEqual(got, [["all", "1"], ["one", "2"]]);
+    await client.close();
+  }
 }));
 
 test("nobody is waited for for ever: what nobody has come for is told", TIMEOUT, withBroker(async ({ open, t }) => {

@@ -41,6 +41,11 @@ export class Unclaimed<Filter, Taker extends Claim<Filter>> {
     this.#ages.set(filter, undefined);
   }
 
+  /** Whether nobody has come for a filter. */
+  has(filter: Filter): boolean {
+    return this.#ages.has(filter);
+  }
+
   /** Those of a message's filters that it is to wait for. What nobody was `given`, and waits for none, is missed. */
   open(filters: readonly Filter[], given: boolean): Set<Filter> {
     const known = this.#ages.size > 0 ? filters.filter((filter) => this.#ages.has(filter)) : [];
