@@ -88,6 +88,26 @@ test("… also where the connection is lost meanwhile: each comes once", TIMEOUT
   assert.deepEqual(got, ["x"]);
 }));
 
+test("… and where the server has lost it meanwhile, whenever somebody comes", TIMEOUT, withBroker(async ({ broker, open }) => {
+  for (const isLate of [true, false]) {
+    const { client, peer } = await open(await subscribedBefore(open, "a", "b"), { sessionPresent: 1, reconnect: { min: 30, max: 30 } });
+    const got = [];
+    const subscribe = () => client.subscribe("a", { qos: 2 }, (message) => got.push(message.text())).catch(() => {});
+    peer.send(publish("a", "x", { qos: 2, id: 1 }), publish("b", "y", { qos: 1, id: 2 }));
+    await peer.expectNothing();
+    peer.drop();
+    await until(() => client.state !== "online");
+    if (!isLate) subscribe();
+    const next = await broker.online({ sessionPresent: 0 });
+    if (isLate) subscribe();
+    await until(() => got.length > 0);
+    next.send(publish("a", "z", { qos: 2, id: 1 }));
+    await until(() => got.length > 1);
+    assert.deepEqual(got, ["x", "z"]);
+    await client.close();
+  }
+}));
+
 test("… in the order of arrival, whichever of its filters they were for", TIMEOUT, withBroker(async ({ open }) => {
   const { client, peer } = await open(await subscribedBefore(open, "a", "b"), { sessionPresent: 1 });
   for (const [index, topic] of ["b", "a", "b"].entries()) peer.send(publish(topic, `${index}`, { qos: 1, id: index + 1 }));

@@ -67,6 +67,7 @@ export class Subscriptions extends Handlers implements Deliveries<Filter>, Resto
     this.dropped += count;
     this.report(new MqttError("UNCLAIMED", "session", { detail: `"${name}", ${count} of them` }));
   });
+  #late: Subscription[] | undefined; // came while there was no connection: what they get is known with the next
   readonly #retired: number[] = []; // free after the walk: a record that is still to be walked may name them
 
   constructor(operations: Operations, report: (error: unknown) => void) {
@@ -160,9 +161,10 @@ export class Subscriptions extends Handlers implements Deliveries<Filter>, Resto
   }
 
   /** Hands a new subscription what has waited for it: also by a filter that another one of the same purpose has replaced. */
-  #claim(consumers: readonly Consumer[]): void {
+  #claim(subscription: Subscription): void {
+    if (this.#late) return void this.#late.push(subscription);
     const isNew = ({ filter: { name, held } }: Consumer, topic: string) => !held && matchesTopic(name, topic);
-    const handled = this.#unclaimed.claim(consumers, isNew);
+    const handled = this.#unclaimed.claim([...subscription.consumers], isNew);
     if (!handled) return;
     this.runTasks();
     this.whenHandled(() => handled.forEach((message) => message.done()));
@@ -244,7 +246,7 @@ export class Subscriptions extends Handlers implements Deliveries<Filter>, Resto
       this.#leave(consumers);
       throw error;
     }
-    this.#claim([...consumers]);
+    this.#claim(subscription);
     return subscription;
   }
 
@@ -365,8 +367,17 @@ export class Subscriptions extends Handlers implements Deliveries<Filter>, Resto
   }
 
   override lost(): void {
+    this.#late ??= [];
     this.#unclaimed.lost();
     super.lost();
+  }
+
+  override connected(sessionPresent: boolean): void {
+    super.connected(sessionPresent);
+    this.#unclaimed.connected(sessionPresent);
+    const late = this.#late ?? [];
+    this.#late = undefined;
+    for (const subscription of late) this.#claim(subscription);
   }
 
   protected *subscriptions(): Iterable<Subscription> {
