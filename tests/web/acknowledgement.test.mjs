@@ -89,6 +89,18 @@ test("… unless it is answered afterwards; and for a loop of its own the answer
   await peer.expectAll(PUBACK, PUBACK);
 }));
 
+test("what several loops were left with, and was answered since, does not come again", withClient(async ({ client, peer }) => {
+  const subscription = await subscribed(client, peer, "a", manual);
+  peer.send(...[1, 2, 3].map((id) => publish("a", `${id}`, { qos: 1, id })));
+  const loops = [1, 2].map(() => subscription[Symbol.asyncIterator]());
+  const left = [];
+  for (const loop of loops) left.push((await loop.next()).value);
+  for (const loop of loops) await loop.return();
+  for (const message of left) message.ack();
+  const { value } = await subscription[Symbol.asyncIterator]().next();
+  assert.equal(value.text(), "3");
+}));
+
 test("what waits for a loop when the connection is lost comes once", async (t) => {
   const broker = await startBroker(t);
   const connecting = connect(broker.url, { version: 5, reconnect: { min: 1, max: 10 } });

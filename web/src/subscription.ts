@@ -117,7 +117,7 @@ export class Subscription implements AsyncIterable<Message> {
   readonly #buffer: number;
   readonly #overflow: Overflow;
   #queue: Queue<Message> | undefined;
-  #left: Message | undefined; // that a loop was left with, and has not acknowledged: the next begins with it
+  readonly #left = new WeakSet<Message>(); // that loops were left with, and have not acknowledged: the next begins with them
   #stale: Message[] = []; // have waited when the connection was lost
   #isDropping = false; // since it was told so
   #ending: Promise<void> | undefined;
@@ -181,7 +181,7 @@ export class Subscription implements AsyncIterable<Message> {
 
   /** The loop is over, and nobody will take what waits: it must not hold up what came after it. @internal */
   discard(): void {
-    for (const message of this.#queue?.values.splice(0) ?? []) if (message !== this.#left) message.ack();
+    for (const message of this.#queue?.values.splice(0) ?? []) if (!this.#left.has(message)) message.ack();
   }
 
   /**
@@ -199,12 +199,15 @@ export class Subscription implements AsyncIterable<Message> {
     const queue = (this.#queue ??= new Queue());
     if (this.ended) queue.end(this.#error);
     for await (const message of queue.loop()) {
-      if (message === this.#left && !message.unanswered) continue; // it has been answered since
+      if (this.#left.delete(message) && !message.unanswered) continue; // it has been answered since
       try {
         yield message;
         message.ack();
       } finally {
-        if (message.unanswered) queue.putBack([(this.#left = message)]);
+        if (message.unanswered) {
+          this.#left.add(message);
+          queue.putBack([message]);
+        }
       }
     }
     return undefined;
