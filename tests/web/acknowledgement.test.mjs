@@ -126,6 +126,53 @@ test("what waits for a loop when the connection is lost comes once", async (t) =
   assert.deepEqual(got, ["1", "2", "3", "4"]);
 });
 
+test("… and so does what a loop is left with when the connection was lost meanwhile", async (t) => {
+  for (const isBack of [false, true]) {
+    const broker = await startBroker(t);
+    const connecting = connect(broker.url, { version: 5, reconnect: { min: 30, max: 30 } });
+    const first = await broker.online();
+    const client = await connecting;
+    t.after(() => client.close());
+    const subscription = await subscribed(client, first, "a", manual);
+    const loop = subscription[Symbol.asyncIterator]();
+    first.send(publish("a", "1", { qos: 1, id: 1 }));
+    await loop.next();
+    first.drop();
+    await until(() => client.state !== "online");
+    if (!isBack) await loop.return();
+    const second = await broker.online({ sessionPresent: 1 });
+    second.send(publish("a", "1", { qos: 1, id: 1, dup: 1 }), publish("a", "2", { qos: 1, id: 2 }));
+    await until(() => client.stats.messagesReceived === 3);
+    if (isBack) await loop.return();
+    const got = [];
+    for await (const message of subscription) {
+      got.push(message.text());
+      if (message.text() === "2") break;
+    }
+    assert.deepEqual(got, ["1", "2"]);
+    assert.equal((await second.expect(PUBACK)).id, 1);
+  }
+});
+
+test("… nor is it acknowledged where the loop was the only one", async (t) => {
+  const broker = await startBroker(t);
+  const connecting = connect(broker.url, { version: 5, reconnect: { min: 1, max: 10 } });
+  const first = await broker.online();
+  const client = await connecting;
+  t.after(() => client.close());
+  const loop = client.messages("a", manual);
+  const next = loop.next();
+  first.send(suback((await first.expect(SUBSCRIBE)).id, 2), publish("a", "1", { qos: 1, id: 1 }));
+  await next;
+  first.drop();
+  const second = await broker.online({ sessionPresent: 1 });
+  second.send(publish("a", "1", { qos: 1, id: 1, dup: 1 }));
+  await until(() => client.stats.messagesReceived === 2);
+  await loop.return();
+  await second.expect(UNSUBSCRIBE);
+  await second.expectNothing();
+});
+
 test("a loop that is too slow for what was acknowledged says so", withClient(async ({ client, peer }) => {
   const problems = [];
   client.addEventListener("error", ({ error }) => problems.push(error));

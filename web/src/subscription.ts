@@ -119,6 +119,7 @@ export class Subscription implements AsyncIterable<Message> {
   #queue: Queue<Message> | undefined;
   readonly #left = new WeakSet<Message>(); // that loops were left with, and have not acknowledged: the next begins with them
   #stale: Message[] = []; // have waited when the connection was lost
+  #resumed = 0; // how often the session has gone on with another connection
   #isDropping = false; // since it was told so
   #ending: Promise<void> | undefined;
   #error: Error | undefined;
@@ -157,13 +158,27 @@ export class Subscription implements AsyncIterable<Message> {
 
   /** The connection is over: what is to be acknowledged comes again, if the session goes on. @internal */
   lost(): void {
-    this.#stale.push(...(this.#queue?.take((message) => message.unanswered) ?? []));
+    this.#stale.push(...this.#takeUnanswered());
   }
 
   /** There is a connection again. @internal */
   connected(sessionPresent: boolean): void {
     const stale = this.#stale.splice(0);
-    if (!sessionPresent) this.#queue?.putBack(stale);
+    if (!sessionPresent) return this.#queue?.putBack(stale);
+    this.#resumed++;
+    this.#takeUnanswered(); // what loops were left with meanwhile
+  }
+
+  #takeUnanswered(): Message[] {
+    return this.#queue?.take((message) => message.unanswered) ?? [];
+  }
+
+  /** A loop is left with a message that is not acknowledged. It had it when the session had gone on `resumed` times. */
+  #leave(queue: Queue<Message>, message: Message, resumed: number): void {
+    const isHere = resumed === this.#resumed;
+    if (isHere) queue.putBack([message]);
+    const left = isHere ? message : queue.values.find(({ dup, unanswered }) => dup && unanswered); // it has come again
+    if (left) this.#left.add(left);
   }
 
   /** Has the subscription end when the signal aborts. @internal */
@@ -200,14 +215,12 @@ export class Subscription implements AsyncIterable<Message> {
     if (this.ended) queue.end(this.#error);
     for await (const message of queue.loop()) {
       if (this.#left.delete(message) && !message.unanswered) continue; // it has been answered since
+      const resumed = this.#resumed;
       try {
         yield message;
         message.ack();
       } finally {
-        if (message.unanswered) {
-          this.#left.add(message);
-          queue.putBack([message]);
-        }
+        if (message.unanswered) this.#leave(queue, message, resumed);
       }
     }
     return undefined;
