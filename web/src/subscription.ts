@@ -119,6 +119,7 @@ export class Subscription implements AsyncIterable<Message> {
   #queue: Queue<Message> | undefined;
   readonly #left = new WeakSet<Message>(); // that loops were left with, and have not acknowledged: the next begins with them
   #stale: Message[] = []; // have waited when the connection was lost
+  readonly #lost = new WeakSet<Message>(); // that the server has lost, so that they do not come again
   #resumed = 0; // how often the session has gone on with another connection
   #isDropping = false; // since it was told so
   #ending: Promise<void> | undefined;
@@ -164,18 +165,21 @@ export class Subscription implements AsyncIterable<Message> {
   /** There is a connection again. @internal */
   connected(sessionPresent: boolean): void {
     const stale = this.#stale.splice(0);
-    if (!sessionPresent) return this.#queue?.putBack(stale);
+    if (!sessionPresent) {
+      for (const message of stale) this.#lost.add(message);
+      return this.#queue?.putBack(stale);
+    }
     this.#resumed++;
     this.#takeUnanswered(); // what loops were left with meanwhile
   }
 
   #takeUnanswered(): Message[] {
-    return this.#queue?.take((message) => message.unanswered) ?? [];
+    return this.#queue?.take((message) => message.unanswered && !this.#lost.has(message)) ?? [];
   }
 
   /** A loop is left with a message that is not acknowledged. It had it when the session had gone on `resumed` times. */
   #leave(queue: Queue<Message>, message: Message, resumed: number): void {
-    const isHere = resumed === this.#resumed;
+    const isHere = resumed === this.#resumed || this.#lost.has(message);
     if (isHere) queue.putBack([message]);
     const left = isHere ? message : queue.values.find(({ dup, unanswered }) => dup && unanswered); // it has come again
     if (left) this.#left.add(left);
