@@ -201,3 +201,18 @@ test("a message event, or a route, takes what nobody has subscribed to again", T
   other.send(publish("a", "x", { qos: 1, id: 1 }));
   await other.expect(PUBACK);
 }));
+
+test("a route that has come and gone leaves a filter as it was", TIMEOUT, withBroker(async ({ open }) => {
+  const { client, peer } = await open(await subscribedBefore(open, "a"), { sessionPresent: 1 });
+  client.route("a", () => {})[Symbol.dispose]();
+  const route = client.route("a", () => {});
+  peer.send(publish("a", "x", { qos: 1, id: 1 }));
+  await peer.expect(PUBACK);
+  route[Symbol.dispose]();
+  peer.send(publish("a", "y", { qos: 1, id: 2 }));
+  await peer.expectNothing();
+  const got = [];
+  client.subscribe("a", { qos: 1 }, (message) => got.push(message.text())).catch(() => {});
+  await peer.expectAll(PUBACK, SUBSCRIBE);
+  assert.deepEqual(got, ["y"]);
+}));

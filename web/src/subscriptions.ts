@@ -351,8 +351,9 @@ export class Subscriptions extends Handlers implements Deliveries<Filter>, Resto
 
   /** Forgets a filter that nobody uses any more. */
   #tidy(filter: Filter): void {
-    const { name, number, consumers, asking } = filter;
+    const { name, number, consumers, asking, held } = filter;
     if (consumers.length > 0 || asking > 0 || this.#filters.get(name) !== filter) return;
+    if (held) return this.#unclaimed.add(filter); // routes alone have used it
     this.#filters.delete(name);
     this.engine.command("forget_filter", number);
     this.#byNumber[number] = undefined;
@@ -397,6 +398,7 @@ export class Subscriptions extends Handlers implements Deliveries<Filter>, Resto
     const { name, consumers } = filter;
     const error = new MqttError("SUBSCRIBE_REFUSED", "subscribe", { reasonCode, detail: `"${name}"` });
     const gone = consumers.filter(subscribes);
+    filter.held = false;
     for (const { subscription } of gone) {
       subscription.finish(error);
       subscription.onrefused?.(error);
