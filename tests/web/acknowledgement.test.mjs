@@ -89,6 +89,18 @@ test("… unless it is answered afterwards; and for a loop of its own the answer
   await peer.expectAll(PUBACK, PUBACK);
 }));
 
+test("what several loops were left with, and was answered since, does not come again", withClient(async ({ client, peer }) => {
+  const subscription = await subscribed(client, peer, "a", manual);
+  peer.send(...[1, 2, 3].map((id) => publish("a", `${id}`, { qos: 1, id })));
+  const loops = [1, 2].map(() => subscription[Symbol.asyncIterator]());
+  const left = [];
+  for (const loop of loops) left.push((await loop.next()).value);
+  for (const loop of loops) await loop.return();
+  for (const message of left) message.ack();
+  const { value } = await subscription[Symbol.asyncIterator]().next();
+  assert.equal(value.text(), "3");
+}));
+
 test("what waits for a loop when the connection is lost comes once", async (t) => {
   const broker = await startBroker(t);
   const connecting = connect(broker.url, { version: 5, reconnect: { min: 1, max: 10 } });
@@ -112,6 +124,76 @@ test("what waits for a loop when the connection is lost comes once", async (t) =
     if (got.length === 4) break;
   }
   assert.deepEqual(got, ["1", "2", "3", "4"]);
+});
+
+test("… and so does what a loop is left with when the connection was lost meanwhile", async (t) => {
+  for (const isBack of [false, true]) {
+    const broker = await startBroker(t);
+    const connecting = connect(broker.url, { version: 5, reconnect: { min: 30, max: 30 } });
+    const first = await broker.online();
+    const client = await connecting;
+    t.after(() => client.close());
+    const subscription = await subscribed(client, first, "a", manual);
+    const loop = subscription[Symbol.asyncIterator]();
+    first.send(publish("a", "1", { qos: 1, id: 1 }));
+    await loop.next();
+    first.drop();
+    await until(() => client.state !== "online");
+    if (!isBack) await loop.return();
+    const second = await broker.online({ sessionPresent: 1 });
+    second.send(publish("a", "1", { qos: 1, id: 1, dup: 1 }), publish("a", "2", { qos: 1, id: 2 }));
+    await until(() => client.stats.messagesReceived === 3);
+    if (isBack) await loop.return();
+    const got = [];
+    for await (const message of subscription) {
+      got.push(message.text());
+      if (message.text() === "2") break;
+    }
+    assert.deepEqual(got, ["1", "2"]);
+    assert.equal((await second.expect(PUBACK)).id, 1);
+  }
+});
+
+test("… nor is it acknowledged where the loop was the only one", async (t) => {
+  const broker = await startBroker(t);
+  const connecting = connect(broker.url, { version: 5, reconnect: { min: 1, max: 10 } });
+  const first = await broker.online();
+  const client = await connecting;
+  t.after(() => client.close());
+  const loop = client.messages("a", manual);
+  const next = loop.next();
+  first.send(suback((await first.expect(SUBSCRIBE)).id, 2), publish("a", "1", { qos: 1, id: 1 }));
+  await next;
+  first.drop();
+  const second = await broker.online({ sessionPresent: 1 });
+  second.send(publish("a", "1", { qos: 1, id: 1, dup: 1 }));
+  await until(() => client.stats.messagesReceived === 2);
+  await loop.return();
+  await second.expect(UNSUBSCRIBE);
+  await second.expectNothing();
+});
+
+test("what the server has lost is not taken for what comes again with a later connection", async (t) => {
+  const broker = await startBroker(t);
+  const connecting = connect(broker.url, { version: 5, reconnect: { min: 1, max: 10 } });
+  let peer = await broker.online();
+  const client = await connecting;
+  t.after(() => client.close());
+  const subscription = await subscribed(client, peer, "a", manual);
+  peer.send(publish("a", "1", { qos: 1, id: 1 }));
+  await until(() => client.stats.messagesReceived === 1);
+  for (const sessionPresent of [0, 1]) {
+    peer.drop();
+    peer = await broker.online({ sessionPresent });
+    if (!sessionPresent) peer.send(suback((await peer.expect(SUBSCRIBE)).id, 2));
+  }
+  peer.send(publish("a", "2", { qos: 1, id: 1 }));
+  const got = [];
+  for await (const message of subscription) {
+    got.push(message.text());
+    if (message.text() === "2") break;
+  }
+  assert.deepEqual(got, ["1", "2"]);
 });
 
 test("a loop that is too slow for what was acknowledged says so", withClient(async ({ client, peer }) => {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { memoryStore } from "tarta";
-import { PUBACK, publish, PUBREC, SUBSCRIBE, suback } from "./fake-broker.mjs";
+import { identifier, PUBACK, publish, PUBREC, SUBSCRIBE, suback } from "./fake-broker.mjs";
 import { pause, subscribed, TIMEOUT, until, withBroker } from "./kit.mjs";
 
 /** A store of a client that has subscribed, and is closed. */
@@ -88,6 +88,26 @@ test("… also where the connection is lost meanwhile: each comes once", TIMEOUT
   assert.deepEqual(got, ["x"]);
 }));
 
+test("… and where the server has lost it meanwhile, whenever somebody comes", TIMEOUT, withBroker(async ({ broker, open }) => {
+  for (const isLate of [true, false]) {
+    const { client, peer } = await open(await subscribedBefore(open, "a", "b"), { sessionPresent: 1, reconnect: { min: 30, max: 30 } });
+    const got = [];
+    const subscribe = () => client.subscribe("a", { qos: 2 }, (message) => got.push(message.text())).catch(() => {});
+    peer.send(publish("a", "x", { qos: 2, id: 1 }), publish("b", "y", { qos: 1, id: 2 }));
+    await peer.expectNothing();
+    peer.drop();
+    await until(() => client.state !== "online");
+    if (!isLate) subscribe();
+    const next = await broker.online({ sessionPresent: 0 });
+    if (isLate) subscribe();
+    await until(() => got.length > 0);
+    next.send(publish("a", "z", { qos: 2, id: 1 }));
+    await until(() => got.length > 1);
+    assert.deepEqual(got, ["x", "z"]);
+    await client.close();
+  }
+}));
+
 test("… in the order of arrival, whichever of its filters they were for", TIMEOUT, withBroker(async ({ open }) => {
   const { client, peer } = await open(await subscribedBefore(open, "a", "b"), { sessionPresent: 1 });
   for (const [index, topic] of ["b", "a", "b"].entries()) peer.send(publish(topic, `${index}`, { qos: 1, id: index + 1 }));
@@ -127,6 +147,25 @@ test("who comes first, by a wider filter, takes nothing from who comes later", T
   assert.deepEqual(got, ["all", "one"]);
 }));
 
+test("where the server sends a copy for each filter, each gets its own", TIMEOUT, withBroker(async ({ open }) => {
+  const copies = (id) => [1, 2].map((number) => publish("a/b", `${number}`, { qos: 1, id: id + number, properties: identifier(number) }));
+  for (const isFirst of [true, false]) {
+    const { client, peer } = await open(await subscribedBefore(open, "a/#", "a/b"), { sessionPresent: 1 });
+    const got = [];
+    if (isFirst) peer.send(...copies(0));
+    if (isFirst) await peer.expectNothing();
+    client.subscribe("a/#", { qos: 1 }, (message) => got.push(["all", message.text()])).catch(() => {});
+    await peer.expectAll(...(isFirst ? [PUBACK] : []), SUBSCRIBE);
+    if (!isFirst) peer.send(...copies(0));
+    if (!isFirst) await peer.expect(PUBACK);
+    await peer.expectNothing();
+    client.subscribe("a/b", { qos: 1 }, (message) => got.push(["one", message.text()])).catch(() => {});
+    await peer.expectAll(PUBACK, SUBSCRIBE);
+    assert.deepEqual(got, [["all", "1"], ["one", "2"]]);
+    await client.close();
+  }
+}));
+
 test("nobody is waited for for ever: what nobody has come for is told", TIMEOUT, withBroker(async ({ open, t }) => {
   quickly(t);
   const { client, peer } = await open(await subscribedBefore(open, "a", "b"), { sessionPresent: 1 });
@@ -161,4 +200,19 @@ test("a message event, or a route, takes what nobody has subscribed to again", T
   const { peer: other } = await open(await subscribedBefore(open, "a"), { sessionPresent: 1, routes });
   other.send(publish("a", "x", { qos: 1, id: 1 }));
   await other.expect(PUBACK);
+}));
+
+test("a route that has come and gone leaves a filter as it was", TIMEOUT, withBroker(async ({ open }) => {
+  const { client, peer } = await open(await subscribedBefore(open, "a"), { sessionPresent: 1 });
+  client.route("a", () => {})[Symbol.dispose]();
+  const route = client.route("a", () => {});
+  peer.send(publish("a", "x", { qos: 1, id: 1 }));
+  await peer.expect(PUBACK);
+  route[Symbol.dispose]();
+  peer.send(publish("a", "y", { qos: 1, id: 2 }));
+  await peer.expectNothing();
+  const got = [];
+  client.subscribe("a", { qos: 1 }, (message) => got.push(message.text())).catch(() => {});
+  await peer.expectAll(PUBACK, SUBSCRIBE);
+  assert.deepEqual(got, ["y"]);
 }));

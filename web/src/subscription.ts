@@ -117,8 +117,10 @@ export class Subscription implements AsyncIterable<Message> {
   readonly #buffer: number;
   readonly #overflow: Overflow;
   #queue: Queue<Message> | undefined;
-  #left: Message | undefined; // that a loop was left with, and has not acknowledged: the next begins with it
+  readonly #left = new WeakSet<Message>(); // that loops were left with, and have not acknowledged: the next begins with them
   #stale: Message[] = []; // have waited when the connection was lost
+  readonly #lost = new WeakSet<Message>(); // that the server has lost, so that they do not come again
+  #resumed = 0; // how often the session has gone on with another connection
   #isDropping = false; // since it was told so
   #ending: Promise<void> | undefined;
   #error: Error | undefined;
@@ -157,13 +159,30 @@ export class Subscription implements AsyncIterable<Message> {
 
   /** The connection is over: what is to be acknowledged comes again, if the session goes on. @internal */
   lost(): void {
-    this.#stale.push(...(this.#queue?.take((message) => message.unanswered) ?? []));
+    this.#stale.push(...this.#takeUnanswered());
   }
 
   /** There is a connection again. @internal */
   connected(sessionPresent: boolean): void {
     const stale = this.#stale.splice(0);
-    if (!sessionPresent) this.#queue?.putBack(stale);
+    if (!sessionPresent) {
+      for (const message of stale) this.#lost.add(message);
+      return this.#queue?.putBack(stale);
+    }
+    this.#resumed++;
+    this.#takeUnanswered(); // what loops were left with meanwhile
+  }
+
+  #takeUnanswered(): Message[] {
+    return this.#queue?.take((message) => message.unanswered && !this.#lost.has(message)) ?? [];
+  }
+
+  /** A loop is left with a message that is not acknowledged. It had it when the session had gone on `resumed` times. */
+  #leave(queue: Queue<Message>, message: Message, resumed: number): void {
+    const isHere = resumed === this.#resumed || this.#lost.has(message);
+    if (isHere) queue.putBack([message]);
+    const left = isHere ? message : queue.values.find(({ dup, unanswered }) => dup && unanswered); // it has come again
+    if (left) this.#left.add(left);
   }
 
   /** Has the subscription end when the signal aborts. @internal */
@@ -181,7 +200,7 @@ export class Subscription implements AsyncIterable<Message> {
 
   /** The loop is over, and nobody will take what waits: it must not hold up what came after it. @internal */
   discard(): void {
-    for (const message of this.#queue?.values.splice(0) ?? []) if (message !== this.#left) message.ack();
+    for (const message of this.#queue?.values.splice(0) ?? []) if (!this.#left.has(message)) message.ack();
   }
 
   /**
@@ -199,12 +218,13 @@ export class Subscription implements AsyncIterable<Message> {
     const queue = (this.#queue ??= new Queue());
     if (this.ended) queue.end(this.#error);
     for await (const message of queue.loop()) {
-      if (message === this.#left && !message.unanswered) continue; // it has been answered since
+      if (this.#left.delete(message) && !message.unanswered) continue; // it has been answered since
+      const resumed = this.#resumed;
       try {
         yield message;
         message.ack();
       } finally {
-        if (message.unanswered) queue.putBack([(this.#left = message)]);
+        if (message.unanswered) this.#leave(queue, message, resumed);
       }
     }
     return undefined;

@@ -34,6 +34,8 @@ export interface Filter {
   asking: number;
   /** Whether the server has granted it, and not been asked to forget it. */
   held: boolean;
+  /** Whether a client before this one has subscribed to it. */
+  readonly restored: boolean;
 }
 
 /** One filter of one subscription. */
@@ -65,6 +67,7 @@ export class Subscriptions extends Handlers implements Deliveries<Filter>, Resto
     this.dropped += count;
     this.report(new MqttError("UNCLAIMED", "session", { detail: `"${name}", ${count} of them` }));
   });
+  #late: Subscription[] | undefined; // came while there was no connection: what they get is known with the next
   readonly #retired: number[] = []; // free after the walk: a record that is still to be walked may name them
 
   constructor(operations: Operations, report: (error: unknown) => void) {
@@ -97,7 +100,7 @@ export class Subscriptions extends Handlers implements Deliveries<Filter>, Resto
     let given = false; // to a subscription, which leaves it to others as well
     let taken = false; // by what takes all that comes
     let { matches } = topic;
-    if (flags & MessageFlag.identified) matches = identify(matches, new Uint8Array(buffer, propertiesAt, propertiesLength));
+    if (flags & MessageFlag.identified) matches = this.#identify(matches, new Uint8Array(buffer, propertiesAt, propertiesLength));
     for (const filter of matches) {
       for (const consumer of filter.consumers) {
         const { subscription, pattern } = consumer;
@@ -129,6 +132,22 @@ export class Subscriptions extends Handlers implements Deliveries<Filter>, Resto
     held?.answer(0);
   }
 
+  /**
+   * Of the filters that a message matches, those that its Subscription Identifiers name (5.0 §3.3.4): a server may send one
+   * copy for each subscription that overlaps. Routes hear every copy.
+   */
+  #identify(matches: readonly Filter[], properties: Uint8Array): readonly Filter[] {
+    const identifiers = [parseProperties(properties).subscriptionIdentifier].flat();
+    const isUsed = ({ consumers }: Filter) => consumers.some(subscribes);
+    const isNamed = (filter: Filter) => identifiers.includes(filter.number + 1) && (isUsed(filter) || this.#unclaimed.has(filter));
+    const named = matches.filter(isNamed);
+    // Identifiers that are not ours come from a session that another program has begun.
+    if (named.length === 0) return matches;
+    // What takes the place of a filter that nobody has come for is new: those that are as old have copies of their own.
+    const isOpen = !named.some(isUsed);
+    return matches.filter((filter) => isNamed(filter) || (isUsed(filter) ? isOpen && !filter.restored : !this.#unclaimed.has(filter)));
+  }
+
   /** Has a message wait where somebody is likely to come for it. */
   #keep(
     topic: string, filters: Set<Filter>, given: boolean, held: Held, make: (rest: [Pattern | undefined, Held | undefined]) => Message,
@@ -142,9 +161,10 @@ export class Subscriptions extends Handlers implements Deliveries<Filter>, Resto
   }
 
   /** Hands a new subscription what has waited for it: also by a filter that another one of the same purpose has replaced. */
-  #claim(consumers: readonly Consumer[]): void {
+  #claim(subscription: Subscription): void {
+    if (this.#late) return void this.#late.push(subscription);
     const isNew = ({ filter: { name, held } }: Consumer, topic: string) => !held && matchesTopic(name, topic);
-    const handled = this.#unclaimed.claim(consumers, isNew);
+    const handled = this.#unclaimed.claim([...subscription.consumers], isNew);
     if (!handled) return;
     this.runTasks();
     this.whenHandled(() => handled.forEach((message) => message.done()));
@@ -226,7 +246,7 @@ export class Subscriptions extends Handlers implements Deliveries<Filter>, Resto
       this.#leave(consumers);
       throw error;
     }
-    this.#claim([...consumers]);
+    this.#claim(subscription);
     return subscription;
   }
 
@@ -240,7 +260,7 @@ export class Subscriptions extends Handlers implements Deliveries<Filter>, Resto
     const error = this.engine.command("define_filter", number, this.engine.put(toBytes("a filter", name)), byte);
     if (error > 0) throw coreError(error, "subscribe", `"${name}"`);
     if (!known && number < this.#byNumber.length) this.#free.pop();
-    const filter = known ?? { number, name, options: byte, consumers: [], generation: 0, asking: 0, held: false };
+    const filter = known ?? { number, name, options: byte, consumers: [], generation: 0, asking: 0, held: false, restored: false };
     filter.options = byte;
     this.#filters.set(name, filter);
     return (this.#byNumber[number] = filter);
@@ -248,7 +268,7 @@ export class Subscriptions extends Handlers implements Deliveries<Filter>, Resto
 
   /** What a client before this one has subscribed to. The server holds it, until somebody subscribes here and unsubscribes. */
   restore(number: number, name: string, options: number): void {
-    const filter = { number, name, options, consumers: [], generation: 0, asking: 0, held: true };
+    const filter = { number, name, options, consumers: [], generation: 0, asking: 0, held: true, restored: true };
     this.#filters.set(name, filter);
     while (this.#byNumber.length < number) this.#free.push(this.#byNumber.push(undefined) - 1);
     if (number < this.#byNumber.length) this.#free.splice(this.#free.indexOf(number), 1);
@@ -331,8 +351,9 @@ export class Subscriptions extends Handlers implements Deliveries<Filter>, Resto
 
   /** Forgets a filter that nobody uses any more. */
   #tidy(filter: Filter): void {
-    const { name, number, consumers, asking } = filter;
+    const { name, number, consumers, asking, held } = filter;
     if (consumers.length > 0 || asking > 0 || this.#filters.get(name) !== filter) return;
+    if (held) return this.#unclaimed.add(filter); // routes alone have used it
     this.#filters.delete(name);
     this.engine.command("forget_filter", number);
     this.#byNumber[number] = undefined;
@@ -347,8 +368,17 @@ export class Subscriptions extends Handlers implements Deliveries<Filter>, Resto
   }
 
   override lost(): void {
+    this.#late ??= [];
     this.#unclaimed.lost();
     super.lost();
+  }
+
+  override connected(sessionPresent: boolean): void {
+    super.connected(sessionPresent);
+    this.#unclaimed.connected(sessionPresent);
+    const late = this.#late ?? [];
+    this.#late = undefined;
+    for (const subscription of late) this.#claim(subscription);
   }
 
   protected *subscriptions(): Iterable<Subscription> {
@@ -368,6 +398,7 @@ export class Subscriptions extends Handlers implements Deliveries<Filter>, Resto
     const { name, consumers } = filter;
     const error = new MqttError("SUBSCRIBE_REFUSED", "subscribe", { reasonCode, detail: `"${name}"` });
     const gone = consumers.filter(subscribes);
+    filter.held = false;
     for (const { subscription } of gone) {
       subscription.finish(error);
       subscription.onrefused?.(error);
@@ -387,17 +418,6 @@ export class Subscriptions extends Handlers implements Deliveries<Filter>, Resto
     }
     this.#filters.clear();
   }
-}
-
-/**
- * Of the filters that a message matches, those that its Subscription Identifiers name (5.0 §3.3.4): a server may send one
- * copy for each subscription that overlaps. Routes hear every copy.
- */
-function identify(matches: readonly Filter[], properties: Uint8Array): readonly Filter[] {
-  const identifiers = [parseProperties(properties).subscriptionIdentifier].flat();
-  const isNamed = ({ number, consumers }: Filter) => identifiers.includes(number + 1) && consumers.some(subscribes);
-  // Identifiers that are not ours come from a session that another program has begun.
-  return matches.some(isNamed) ? matches.filter((filter) => isNamed(filter) || !filter.consumers.some(subscribes)) : matches;
 }
 
 /** Has the consumer had the filter's retained messages, which are sent again for one that came later? */

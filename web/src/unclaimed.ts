@@ -27,6 +27,7 @@ export class Unclaimed<Filter, Taker extends Claim<Filter>> {
   /** The filters that nobody has come for, with their ages in looks; undefined before their first message. */
   readonly #ages = new Map<Filter, number | undefined>();
   #waiting: Waiting<Filter, Taker>[] = [];
+  readonly #stale: Waiting<Filter, Taker>[] = []; // have waited when the connection was lost
   readonly #missed = new Map<Filter, number>();
   readonly #gaveUp: (filter: Filter, count: number) => void;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -39,6 +40,11 @@ export class Unclaimed<Filter, Taker extends Claim<Filter>> {
   /** A filter that the server knows, and nobody here has subscribed to. */
   add(filter: Filter): void {
     this.#ages.set(filter, undefined);
+  }
+
+  /** Whether nobody has come for a filter. */
+  has(filter: Filter): boolean {
+    return this.#ages.has(filter);
   }
 
   /** Those of a message's filters that it is to wait for. What nobody was `given`, and waits for none, is missed. */
@@ -72,11 +78,19 @@ export class Unclaimed<Filter, Taker extends Claim<Filter>> {
     return this.#take(({ filters }) => filters.size === 0);
   }
 
-  /** The connection is over: what was not acknowledged comes again with the next. */
+  /** The connection is over: what was not acknowledged comes again with the next, if the session goes on. */
   lost(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    this.#waiting = [];
+    this.#stale.push(...this.#waiting.splice(0));
+  }
+
+  /** There is a connection again. */
+  connected(sessionPresent: boolean): void {
+    const stale = this.#stale.splice(0);
+    if (sessionPresent || stale.length === 0) return;
+    this.#waiting = stale;
+    this.#arm();
   }
 
   #isOpen(filter: Filter, given: boolean): boolean {
