@@ -173,27 +173,31 @@ test("… nor is it acknowledged where the loop was the only one", async (t) => 
   await second.expectNothing();
 });
 
-test("what the server has lost is not taken for what comes again with a later connection", async (t) => {
+test("what the server has lost is not taken for what comes again with a later connection, and stays in order", async (t) => {
   const broker = await startBroker(t);
-  const connecting = connect(broker.url, { version: 5, reconnect: { min: 1, max: 10 } });
+  const connecting = connect(broker.url, { version: 5, reconnect: { min: 30, max: 30 } });
   let peer = await broker.online();
   const client = await connecting;
   t.after(() => client.close());
   const subscription = await subscribed(client, peer, "a", manual);
-  peer.send(publish("a", "1", { qos: 1, id: 1 }));
-  await until(() => client.stats.messagesReceived === 1);
+  peer.send(publish("a", "1", { qos: 1, id: 1 }), publish("a", "2", { qos: 1, id: 2 }));
+  await until(() => client.stats.messagesReceived === 2);
+  const loop = subscription[Symbol.asyncIterator]();
+  await loop.next();
   for (const sessionPresent of [0, 1]) {
     peer.drop();
+    await until(() => client.state !== "online");
+    if (!sessionPresent) await loop.return();
     peer = await broker.online({ sessionPresent });
     if (!sessionPresent) peer.send(suback((await peer.expect(SUBSCRIBE)).id, 2));
   }
-  peer.send(publish("a", "2", { qos: 1, id: 1 }));
+  peer.send(publish("a", "3", { qos: 1, id: 1 }));
   const got = [];
   for await (const message of subscription) {
     got.push(message.text());
-    if (message.text() === "2") break;
+    if (message.text() === "3") break;
   }
-  assert.deepEqual(got, ["1", "2"]);
+  assert.deepEqual(got, ["1", "2", "3"]);
 });
 
 test("a loop that is too slow for what was acknowledged says so", withClient(async ({ client, peer }) => {

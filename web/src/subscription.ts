@@ -159,29 +159,25 @@ export class Subscription implements AsyncIterable<Message> {
 
   /** The connection is over: what is to be acknowledged comes again, if the session goes on. @internal */
   lost(): void {
-    this.#stale.push(...this.#takeUnanswered());
+    this.#stale.unshift(...(this.#queue?.take((message) => message.unanswered && !this.#lost.has(message)) ?? []));
   }
 
   /** There is a connection again. @internal */
   connected(sessionPresent: boolean): void {
+    this.lost(); // what loops were left with meanwhile
     const stale = this.#stale.splice(0);
-    if (!sessionPresent) {
+    if (sessionPresent) this.#resumed++;
+    else {
       for (const message of stale) this.#lost.add(message);
-      return this.#queue?.putBack(stale);
+      this.#queue?.putBack(stale);
     }
-    this.#resumed++;
-    this.#takeUnanswered(); // what loops were left with meanwhile
-  }
-
-  #takeUnanswered(): Message[] {
-    return this.#queue?.take((message) => message.unanswered && !this.#lost.has(message)) ?? [];
   }
 
   /** A loop is left with a message that is not acknowledged. It had it when the session had gone on `resumed` times. */
   #leave(queue: Queue<Message>, message: Message, resumed: number): void {
-    const isHere = resumed === this.#resumed || this.#lost.has(message);
-    if (isHere) queue.putBack([message]);
-    const left = isHere ? message : queue.values.find(({ dup, unanswered }) => dup && unanswered); // it has come again
+    let left: Message | undefined = message;
+    if (resumed === this.#resumed || this.#lost.has(message)) queue.putBack([message]);
+    else left = queue.values.find(({ unanswered }) => unanswered); // it has come again
     if (left) this.#left.add(left);
   }
 

@@ -5,6 +5,8 @@ export interface Waiting<Filter, Taker> {
   readonly topic: string;
   /** Whether somebody has had it, by another filter. */
   given: boolean;
+  /** The server has lost it: it does not come again. */
+  lost?: boolean;
   /** Those of its filters that nobody has come for. */
   readonly filters: Set<Filter>;
   give(taker: Taker): void;
@@ -27,7 +29,6 @@ export class Unclaimed<Filter, Taker extends Claim<Filter>> {
   /** The filters that nobody has come for, with their ages in looks; undefined before their first message. */
   readonly #ages = new Map<Filter, number | undefined>();
   #waiting: Waiting<Filter, Taker>[] = [];
-  readonly #stale: Waiting<Filter, Taker>[] = []; // have waited when the connection was lost
   readonly #missed = new Map<Filter, number>();
   readonly #gaveUp: (filter: Filter, count: number) => void;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -78,19 +79,17 @@ export class Unclaimed<Filter, Taker extends Claim<Filter>> {
     return this.#take(({ filters }) => filters.size === 0);
   }
 
-  /** The connection is over: what was not acknowledged comes again with the next, if the session goes on. */
+  /** The connection is over: nobody comes until there is another. */
   lost(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    this.#stale.push(...this.#waiting.splice(0));
   }
 
-  /** There is a connection again. */
+  /** There is a connection again. If the session goes on, what was not acknowledged comes again. */
   connected(sessionPresent: boolean): void {
-    const stale = this.#stale.splice(0);
-    if (sessionPresent || stale.length === 0) return;
-    this.#waiting = stale;
-    this.#arm();
+    if (sessionPresent) this.#take(({ lost }) => !lost);
+    for (const message of this.#waiting) message.lost = true;
+    if (this.#waiting.length > 0) this.#arm();
   }
 
   #isOpen(filter: Filter, given: boolean): boolean {
