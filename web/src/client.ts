@@ -49,7 +49,10 @@ export interface ClientEvents {
   state: CustomEvent<StateChange>;
   /** Every message that arrives, whatever subscription it is for. */
   message: CustomEvent<Message>;
-  /** Every packet that goes over the line, both ways, in order, once its turn is over. Costs time; not from a SharedWorker. */
+  /**
+   * Every packet that goes over the line, both ways, in order, once its turn is over; from the midst of one on, those that come
+   * with the next connection. Costs time; not from a SharedWorker.
+   */
   packet: CustomEvent<Packet>;
   /**
    * What became of a message that is, or was to be, in the store: one that was enqueued, by this client or one before it, by its
