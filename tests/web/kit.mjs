@@ -1,6 +1,6 @@
 // What the tests of the client share.
 import assert from "node:assert/strict";
-import { Client, connect, MqttError } from "tarta";
+import { Client, connect, memoryStore, MqttError } from "tarta";
 import { connack, CONNECT, FakeBroker, suback, SUBSCRIBE } from "./fake-broker.mjs";
 
 /** Runs a test with a broker and a client that is connected to it; both end with the test. */
@@ -68,3 +68,41 @@ export const withBroker = (run) => async (t) => {
   };
   await run({ broker, open, t });
 };
+
+/** A store whose writes wait, or fail, when a test wants it. */
+export function slowStore() {
+  const inner = memoryStore();
+  const store = {
+    writes: 0,
+    /** Has each write wait for what this returns; what it throws is the store's problem. */
+    before: () => {},
+    /** Reading and closing wait for what this returns. */
+    slow: () => {},
+    async open() {
+      const opened = await inner.open();
+      return {
+        async *read() {
+          await store.slow();
+          yield* opened.read();
+        },
+        write: async (changes) => {
+          store.writes++;
+          await store.before(changes);
+          return opened.write(changes);
+        },
+        close: async () => {
+          await store.slow();
+          return opened.close();
+        },
+      };
+    },
+  };
+  return store;
+}
+
+/** Collects what the client tells of messages that were enqueued. */
+export function fates(client) {
+  const list = [];
+  client.addEventListener("settled", ({ detail }) => list.push(detail));
+  return list;
+}
