@@ -24,6 +24,11 @@ test("a line is tried when the network or the page comes back, and ends where no
   t.after(() => client.close());
   const reasons = [];
   client.addEventListener("state", ({ detail }) => reasons.push(detail.reason?.code));
+  Object.defineProperty(globalThis, "navigator", { value: { onLine: false }, configurable: true, writable: true });
+  t.after(() => delete globalThis.navigator);
+  listeners.dispatchEvent(new Event("offline"));
+  await peer.expectNothing();
+  globalThis.navigator = { onLine: true };
   listeners.dispatchEvent(new Event("online"));
   await peer.expect(PINGREQ);
   performance.now = () => real.call(performance) + 5000;

@@ -158,9 +158,10 @@ export class Connection implements ConnectionEvents {
     return this.#running ?? Promise.resolve();
   }
 
-  /** Time may have passed unseen, or the network has changed: a pause ends, time-outs are looked at, an open line is tried. */
+  /** Time may have passed unseen, or the network has changed: a pause ends, time-outs are looked at, an open line is tried where there is a network. */
   wake(): void {
-    this.#engine.command("probe");
+    if (isOffline()) this.#engine.schedule(); // a try would fail, and platforms hold back the end of a line that is in use
+    else this.#engine.command("probe");
     this.#wake(true);
   }
 
