@@ -82,7 +82,10 @@ test("no server, and one that is none", async (t) => {
 });
 
 test("an address that is none, given or of a function", async (t) => {
-  for (const url of [`ws://${CANARY}:${CANARY}@host:99999/`, `no://user:${CANARY}@host`, `wss://bad host/mqtt?token=${CANARY}`]) {
+  for (const url of [
+    `ws://${CANARY}:${CANARY}@host:99999/`, `no://user:${CANARY}@host`, `wss://bad host/mqtt?token=${CANARY}`,
+    `ws://user:not/escaped-${CANARY}@host`, `ws://user:not escaped-${CANARY}@host:99999`, `ws://host:99999/?token=not escaped-${CANARY}`,
+  ]) {
     try {
       new Client(url);
       assert.fail(`${url} was taken`);

@@ -211,7 +211,10 @@ export function toField(name: string, value: unknown): Uint8Array {
 /** An absolute `ws:` or `wss:` URL; relative ones count from the page. @throws TypeError */
 export function readUrl(url: string | URL): URL {
   const { location } = globalThis as { location?: { href?: string } };
-  if (!URL.canParse(url, location?.href)) throw new TypeError(`"${redact(String(url))}" is no URL`); // Node's own error tells all of it
+  if (!URL.canParse(url, location?.href)) {
+    // Node's own error tells all of it; what redact() looks for is not to be relied on here, as in a password with "/".
+    throw new TypeError(`"${String(url).replace(/\/\/.*@/s, "//").replace(/\?.*/s, "")}" is no URL`);
+  }
   const read = new URL(url, location?.href);
   read.protocol = read.protocol.replace("http", "ws");
   if (read.protocol !== "ws:" && read.protocol !== "wss:") throw new TypeError(`"${read.protocol}" is not ws: or wss:`);
