@@ -13,6 +13,8 @@ const { readOptions } = await source("options.ts");
 const { checkTopicFilter, checkTopicName, matchesTopic } = await source("names.ts");
 const { needsMask } = await source("transport.ts");
 const { Contents, Parcel } = await source("worker/parcel.ts");
+const { Message, restOf } = await source("message.ts");
+const { Packer } = await source("worker/packer.ts");
 
 const hex = (bytes) => Buffer.from(bytes).toString("hex");
 
@@ -223,4 +225,15 @@ describe("parcels", () => {
     assert.deepEqual([...words.slice(FIRST + 16, FIRST + 18)], [match, 70_002]);
     assert.equal(text(words.length - 2), "q");
   });
+});
+
+test("what a page has not acknowledged is kept for it until the connection is over", () => {
+  const answered = [];
+  const packer = new Packer(() => {}, () => []);
+  const pack = (name) => packer.message(new Message(name, 2, new ArrayBuffer(1), 0, 1, restOf(0, 0, undefined, { answer: () => answered.push(name) })), 1);
+  pack("before");
+  packer.forget();
+  pack("after");
+  packer.stop();
+  assert.deepEqual(answered, ["after"]);
 });

@@ -63,7 +63,10 @@ class Host implements TabOwner {
     const core = loadNow(wasm) ?? (await load(wasm));
     const opened = store && (await Ledger.open(indexedDBStore(store.indexedDB)));
     const owner: BackendOwner = {
-      stateChanged: (change) => this.#tabs.forEach((tab) => tab.state(change)),
+      stateChanged: (change) => this.#tabs.forEach((tab) => {
+        tab.packer.forget(); // there is no connection any more, or nothing has come by it
+        tab.state(change);
+      }),
       report: (error) => this.#tabs.forEach((tab) => tab.post("report", { error: toClone(error) })),
       ended: (error) => {
         const tabs = this.#tabs;

@@ -153,6 +153,12 @@ export class Packer {
     };
   }
 
+  /** The connection is over: what comes of it is not acknowledged any more, but comes again. */
+  forget(): void {
+    this.#close();
+    this.#held.clear();
+  }
+
   // ---- hand-overs ----
 
   #schedule(): void {
