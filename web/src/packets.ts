@@ -47,7 +47,7 @@ class Stream {
 export class Tap {
   readonly #engine: Engine<any>;
   readonly #told: (packet: Packet) => void;
-  #streams: { in?: Stream; out: Stream };
+  #streams: { in?: Stream; out: Stream } = { out: new Stream() };
   #version: number;
   #seen: { direction: Packet["direction"]; packet: Uint8Array }[] = [];
 
@@ -56,8 +56,6 @@ export class Tap {
     this.#engine = engine;
     this.#version = version;
     this.#told = told;
-    // Of what has come in part nobody knows where it ends.
-    this.#streams = { out: new Stream(), ...(!engine.midPacket && { in: new Stream() }) };
   }
 
   /** A connection begins. */
@@ -65,8 +63,10 @@ export class Tap {
     this.#streams = { in: new Stream(), out: new Stream() };
   }
 
-  /** `bytes` may be overwritten when this has returned. */
+  /** `bytes` may be overwritten when this has returned; what comes in is yet to be given to the engine. */
   add(direction: Packet["direction"], bytes: Uint8Array): void {
+    // Of what has come in part nobody knows where it ends.
+    if (direction === "in" && !this.#engine.midPacket) this.#streams.in ??= new Stream();
     const packets = this.#streams[direction]?.add(bytes.slice()) ?? [];
     if (this.#seen.length === 0 && packets.length > 0) queueMicrotask(() => this.#tell());
     for (const packet of packets) this.#seen.push({ direction, packet });
