@@ -4,6 +4,9 @@ import { test } from "node:test";
 import { memoryStore } from "tarta";
 import { identifier, PUBACK, publish, PUBREC, SUBSCRIBE, suback } from "./fake-broker.mjs";
 import { pause, subscribed, TIMEOUT, until, withBroker } from "./kit.mjs";
+import { source } from "./source.mjs";
+
+const { Subscriptions } = await source("subscriptions.ts");
 
 /** A store of a client that has subscribed, and is closed. */
 async function subscribedBefore(open, ...filters) {
@@ -220,3 +223,23 @@ test("a route that has come and gone leaves a filter as it was", TIMEOUT, withBr
   await peer.expectAll(PUBACK, SUBSCRIBE);
   assert.deepEqual(got, ["y"]);
 }));
+
+test("what a page of a Worker has got is not acknowledged before it has handled that, though nobody is waited for any more", TIMEOUT, async (t) => {
+  quickly(t);
+  const acknowledged = [];
+  const handled = [];
+  const engine = { halted: false, put: () => 0, command: () => 0, acknowledge: (serial) => acknowledged.push(serial) };
+  const subscriptions = Object.assign(new Subscriptions(undefined, assert.fail), { engine, whenHandled: (act) => handled.push(act) });
+  subscriptions.restore(0, "a/b", 1);
+  const got = [];
+  const topic = { name: "a/b", matches: [] };
+  subscriptions.matched(topic, Uint32Array.of(0), 0, 1);
+  const flags = 16 | (1 << 1); // it is to be acknowledged; QoS 1
+  subscriptions.message(topic, flags, new ArrayBuffer(1), 0, 1, 0, 0, 7);
+  subscriptions.route([{ pattern: { filter: "a/#", names: [] }, options: 0 }], (message) => got.push(message.topic));
+  assert.deepEqual([got, acknowledged, handled.length], [["a/b"], [], 0]);
+  await until(() => handled.length === 1);
+  assert.deepEqual(acknowledged, []);
+  handled[0]();
+  assert.deepEqual(acknowledged, [7]);
+});

@@ -157,7 +157,7 @@ export class Subscriptions extends Handlers implements Deliveries<Filter>, Resto
       if (subscription.manual) held.waiting++;
       this.call(subscription.deliver, make([pattern, subscription.manual ? held : undefined]));
     };
-    this.#unclaimed.keep({ topic, filters, given, give, done: () => held.answer(0) });
+    this.#unclaimed.keep({ topic, filters, given, give, done: () => this.whenHandled(() => held.answer(0)) });
   }
 
   /** Hands a new subscription what has waited for it: also by a filter that another one of the same purpose has replaced. */
@@ -167,7 +167,7 @@ export class Subscriptions extends Handlers implements Deliveries<Filter>, Resto
     const handled = this.#unclaimed.claim([...subscription.consumers], isNew);
     if (!handled) return;
     this.runTasks();
-    this.whenHandled(() => handled.forEach((message) => message.done()));
+    for (const message of handled) message.done();
   }
 
   /** Has a message wait for its handlers' acknowledgement. */
