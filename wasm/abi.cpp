@@ -274,7 +274,8 @@ EXPORT(inspect)
 uint32_t tarta_inspect(tarta_session* self, uint32_t length, uint32_t version, uint32_t from_client) {
   if (version < 3 || version > 5 || !self->given(length)) return finish(self, Error::invalid_argument), 0;
   const auto sender = from_client != 0 ? tarta::Sender::client : tarta::Sender::server;
-  const std::uint32_t most = self->session.options()[tarta::NumberOption::maximum_packet_size];
+  const std::uint32_t accepted = self->session.options()[tarta::NumberOption::maximum_packet_size];
+  const std::uint32_t most = sender == tarta::Sender::client ? 5 + tarta::variable_maximum : accepted;
   const tarta::Inspection result =
       tarta::inspect(self->arguments(length), static_cast<tarta::Version>(version), sender, most, self->inspected);
   if (result.fault != tarta::Fault::none) {

@@ -163,7 +163,8 @@ void tarta_store_failed(tarta_session*, uint32_t serial);
 /* --- inspection ---------------------------------------------------------------------------------------------- */
 
 /* Describes the first packet among the `length` bytes in the scratch area as records of core/field.def.
- * `from_client` 1: decoded as the server would. Returns the packet's bytes; 0: unfinished, or status.error. */
+ * `from_client` 1: decoded as a server would that takes any size. Returns the packet's bytes; 0: unfinished, or
+ * status.error. */
 uint32_t tarta_inspect(tarta_session*, uint32_t length, uint32_t version, uint32_t from_client);
 
 #ifdef __cplusplus

@@ -77,6 +77,13 @@ test("what might let somebody in is left out", async (t) => {
   assert.doesNotMatch(JSON.stringify(told), /canary/);
 });
 
+test("what is sent may be larger than what is accepted", withClient(async ({ client, peer }) => {
+  const told = listen(client);
+  client.publish("a", "x".repeat(500));
+  await peer.expect(PUBLISH);
+  assert.deepEqual(told.map(([direction, type, { payload }]) => [direction, type, payload.length]), [["out", "publish", 500]]);
+}, { maximumPacketSize: 100 }));
+
 test("3.1.1, and packets that come in pieces, one by one and joined", async (t) => {
   const broker = await startBroker(t);
   const connecting = connect(broker.url, { version: 4, reconnect: false });
