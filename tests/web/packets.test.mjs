@@ -135,3 +135,18 @@ test("… as does who listens from a handler on, wherever what has come is cut",
   await until(() => told.length > 0);
   assert.deepEqual(told.map(([, type, { payload }]) => [type, payload]), [["publish", "whole"]]);
 }));
+
+test("who listens while CONNACK is waited for hears what 3.1.1 says", async (t) => {
+  const broker = await startBroker(t);
+  const client = new Client(broker.url, { version: 4, reconnect: false });
+  t.after(() => client.close());
+  const connecting = client.connect();
+  const peer = await broker.accept();
+  await peer.expect(CONNECT);
+  const told = listen(client);
+  peer.send(packet(0x20, 0, 0));
+  await connecting;
+  client.publish("a", "text");
+  await peer.expect(PUBLISH);
+  assert.deepEqual(told.map(([direction, type]) => [direction, type]), [["in", "connack"], ["out", "publish"]]);
+});

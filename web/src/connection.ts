@@ -323,6 +323,7 @@ export class Connection implements ConnectionEvents {
   connected(version: number, sessionPresent: boolean, bytes: Uint8Array): void {
     this.server = { ...parseProperties(bytes), version, sessionPresent };
     this.assignedClientId = this.server.assignedClientIdentifier ?? this.assignedClientId;
+    if (this.tap) this.tap.version = version;
     this.#onlineSince = performance.now();
     this.#everOnline = true;
     if (this.#settings.named) this.#claim();

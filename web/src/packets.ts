@@ -48,13 +48,13 @@ export class Tap {
   readonly #engine: Engine<any>;
   readonly #told: (packet: Packet) => void;
   #streams: { in?: Stream; out: Stream } = { out: new Stream() };
-  #version: number;
+  /** Of the connection that there is. */
+  version: number;
   #seen: { direction: Packet["direction"]; packet: Uint8Array }[] = [];
 
-  /** @param version of the connection that there is */
   constructor(engine: Engine<any>, version: number, told: (packet: Packet) => void) {
     this.#engine = engine;
-    this.#version = version;
+    this.version = version;
     this.#told = told;
   }
 
@@ -74,10 +74,10 @@ export class Tap {
 
   #tell(): void {
     for (const { direction, packet } of this.#seen.splice(0)) {
-      const words = this.#engine.inspect(packet, this.#version, direction === "out");
+      const words = this.#engine.inspect(packet, this.version, direction === "out");
       if (!words) continue; // it is malformed: the end of the connection tells how
       const told = describe(direction, words, packet);
-      this.#version = told.protocolVersion ?? this.#version;
+      this.version = told.protocolVersion ?? this.version;
       this.#told(told);
     }
   }
