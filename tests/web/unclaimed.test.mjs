@@ -1,8 +1,8 @@
 // Messages for what only a client before this one has subscribed to: how long they wait, and who gets them.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { memoryStore } from "tarta";
-import { identifier, PUBACK, publish, PUBREC, SUBSCRIBE, suback } from "./fake-broker.mjs";
+import { Client, memoryStore } from "tarta";
+import { connack, CONNECT, identifier, PUBACK, publish, PUBREC, SUBSCRIBE, suback } from "./fake-broker.mjs";
 import { pause, subscribed, TIMEOUT, until, withBroker } from "./kit.mjs";
 import { source } from "./source.mjs";
 
@@ -140,6 +140,23 @@ test("a filter that takes the place of another gets what waits for that, and nob
   peer.send(publish("site/b", "y", { qos: 1, id: 2, properties: [0x0b, 1] }));
   assert.equal((await peer.expect(PUBACK)).id, 2);
   assert.deepEqual(got, [["x", "a"], ["y", "b"]]);
+}));
+
+test("… also what comes with CONNACK, where the state of the connection has it subscribe", TIMEOUT, withBroker(async ({ broker, open, t }) => {
+  const client = new Client(broker.url, { version: 5, reconnect: false, store: await subscribedBefore(open, "site/+") });
+  t.after(() => client.close());
+  const got = [];
+  client.addEventListener("state", ({ detail: { state } }) => {
+    if (state === "online") client.subscribe(["site/#", "site/a/#"], { qos: 1 }, (message) => got.push(message.text())).catch(() => {});
+  });
+  client.connect();
+  const peer = await broker.accept();
+  await peer.expect(CONNECT);
+  const [one, two, three] = [1, 2, 3].map((id) => publish("site/a", `${id}`, { qos: 1, id }));
+  peer.send(connack({ sessionPresent: 1 }), one, two);
+  peer.send(three);
+  await until(() => got.length === 3);
+  assert.deepEqual(got, ["1", "2", "3"]);
 }));
 
 test("who comes first, by a wider filter, takes nothing from who comes later", TIMEOUT, withBroker(async ({ open }) => {

@@ -126,7 +126,7 @@ export class Subscriptions extends Handlers implements Deliveries<Filter>, Resto
       if (filters.size > 0) {
         held ??= this.#hold(serial);
         held.waiting++;
-        this.#keep(topic.name, filters, given, held, (rest) => new Message(topic.name, flags, buffer, at, length, restOf(propertiesAt, propertiesLength, ...rest)));
+        this.#keep(topic, filters, given, held, (rest) => new Message(topic.name, flags, buffer, at, length, restOf(propertiesAt, propertiesLength, ...rest)));
       }
     }
     held?.answer(0);
@@ -150,14 +150,25 @@ export class Subscriptions extends Handlers implements Deliveries<Filter>, Resto
 
   /** Has a message wait where somebody is likely to come for it. */
   #keep(
-    topic: string, filters: Set<Filter>, given: boolean, held: Held, make: (rest: [Pattern | undefined, Held | undefined]) => Message,
+    topic: Topic<Filter>, filters: Set<Filter>, given: boolean, held: Held, make: (rest: [Pattern | undefined, Held | undefined]) => Message,
   ): void {
     const give = ({ subscription, pattern }: Consumer) => {
       if (this.halted) return;
       if (subscription.manual) held.waiting++;
       this.call(subscription.deliver, make([pattern, subscription.manual ? held : undefined]));
     };
-    this.#unclaimed.keep({ topic, filters, given, give, done: () => this.whenHandled(() => held.answer(0)) });
+    const message = { topic: topic.name, filters, given, give, done: () => this.whenHandled(() => held.answer(0)) };
+    this.#unclaimed.keep(message);
+    // A handler may have subscribed to what takes the place of a filter when the core had matched the message already.
+    for (const filter of this.#filters.values()) {
+      if (filter.held || filter.asking === 0 || topic.matches.includes(filter) || !matchesTopic(filter.name, topic.name)) continue;
+      message.given = true;
+      for (const consumer of filter.consumers) {
+        if (consumer.subscription.last === this.received) continue;
+        consumer.subscription.last = this.received;
+        give(consumer);
+      }
+    }
   }
 
   /** Hands a new subscription what has waited for it: also by a filter that another one of the same purpose has replaced. */
