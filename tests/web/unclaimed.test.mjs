@@ -260,3 +260,19 @@ test("what a page of a Worker has got is not acknowledged before it has handled 
   handled[0]();
   assert.deepEqual(acknowledged, [7]);
 });
+
+test("a mistake in what is subscribed to beside it, or a route that ends, takes nothing from who comes later", TIMEOUT, withBroker(async ({ open }) => {
+  for (const take of [
+    (client) => assert.throws(() => client.subscribe(["a", "b/#/c"], { qos: 1 }), TypeError),
+    (client) => client.route("a", () => assert.fail("it has ended"))[Symbol.dispose](),
+  ]) {
+    const { client, peer } = await open(await subscribedBefore(open, "a"), { sessionPresent: 1 });
+    take(client);
+    peer.send(publish("a", "x", { qos: 1, id: 1 }));
+    await peer.expectNothing();
+    const got = [];
+    client.subscribe("a", { qos: 1 }, (message) => got.push(message.text())).catch(() => {});
+    await peer.expectAll(PUBACK, SUBSCRIBE);
+    assert.deepEqual(got, ["x"]);
+  }
+}));
