@@ -22,8 +22,7 @@ std::string text_of(const Fields& fields) {
   return object.dump();
 }
 
-// --- the tables
-// --------------------------------------------------------------------------------------------------------
+// --- the tables ------------------------------------------------------------------------------------------------------
 
 constexpr std::string_view types[] = {"",        "connect",  "connack",    "publish", "puback",      "pubrec",
                                       "pubrel",  "pubcomp",  "subscribe",  "suback",  "unsubscribe", "unsuback",
@@ -47,15 +46,17 @@ struct PropertyRow {
   unsigned identifier;
   const char* name;
   ValueForm form;
+  std::string_view rule;
+
+  bool repeats() const { return rule.find("repeat") != std::string_view::npos; }
 };
 constexpr PropertyRow properties[] = {
-#define TARTA_PROPERTY(identifier, name, camel, type, rule, packets) {identifier, #camel, ValueForm::type},
+#define TARTA_PROPERTY(identifier, name, camel, type, rule, packets) {identifier, #camel, ValueForm::type, #rule},
 #include "property.def"
 #undef TARTA_PROPERTY
 };
 
-// --- a described packet as JSON
-// ------------------------------------------------------------------------------------------
+// --- a described packet as JSON --------------------------------------------------------------------------------------
 
 std::string digits(Bytes bytes) {
   std::string text = hex(bytes);
@@ -127,10 +128,9 @@ Json properties_of(Bytes raw) {
                                   [&](const PropertyRow& one) { return one.identifier == identifier; });
     if (row == std::end(properties)) throw std::out_of_range("an unknown property");
     const std::string name = row->name;
-    const bool list = name == "userProperties" || name == "subscriptionIdentifier";
-    if (!list && object.contains(name)) throw std::out_of_range(name + " twice");
+    if (!row->repeats() && object.contains(name)) throw std::out_of_range(name + " twice");
     Json value = value_of(bytes, row->form);
-    if (list) {
+    if (row->repeats()) {
       object[name].push_back(std::move(value));
     } else {
       object[name] = std::move(value);
@@ -158,8 +158,7 @@ Json value_of(Form form, std::uint32_t number, Bytes bytes) {
   return string_of(bytes);
 }
 
-// --- reading vectors
-// -----------------------------------------------------------------------------------------------------
+// --- reading vectors -------------------------------------------------------------------------------------------------
 
 // With each { "repeat": [what, times] } written out.
 Json expanded(const Json& value) {

@@ -1,5 +1,6 @@
 // Packets as npm's mqtt-packet reads and writes them, in the form of tests/vectors/README.md.
 import mqttPacket from "mqtt-packet";
+import protocol from "mqtt-packet/constants.js";
 import { hex } from "../web/packets.mjs";
 
 const flag = (value) => (value ? 1 : 0);
@@ -9,6 +10,10 @@ const text = (value) => value;
 
 // Its names of properties, where they are not those of core/property.def, and what our form makes of the values.
 const RENAMED = { subscriptionIdentifiersAvailable: "subscriptionIdentifierAvailable" };
+
+/** The names of the properties that mqtt-packet knows, by ours. */
+export const theirNames = new Map(Object.keys(protocol.properties).map((name) => [RENAMED[name] ?? name, name]));
+
 const VALUES = { correlationData: data, authenticationData: data, subscriptionIdentifier: (value) => [value].flat() };
 
 /**

@@ -1,5 +1,6 @@
 // Random packets that the specification allows, as mqtt-packet's objects; and random changes of bytes.
 import { table } from "../web/packets.mjs";
+import { theirNames } from "./mqtt-packet.mjs";
 
 /** xorshift32: the same numbers for the same seed. */
 export class Random {
@@ -31,9 +32,10 @@ export class Random {
   }
 }
 
-const PROPERTIES = table("property.def", "TARTA_PROPERTY").map(([, , name, type, rule, packets]) => ({ name, type, rule, packets: packets.split(" | ") }));
+const PROPERTIES = table("property.def", "TARTA_PROPERTY")
+  .map(([, , name, type, rule, packets]) => ({ name, type, rule, packets: packets.split(" | ") }))
+  .filter(({ name }) => theirNames.has(name));
 const REASONS = table("reason.def", "TARTA_REASON").map(([code, , , packets]) => ({ code: Number(code), packets: packets.split(" | ") }));
-const NAMES = { subscriptionIdentifierAvailable: "subscriptionIdentifiersAvailable" };
 const BOOLEANS = new Set(["payloadFormatIndicator", "requestProblemInformation", "requestResponseInformation", "retainAvailable",
   "wildcardSubscriptionAvailable", "subscriptionIdentifierAvailable", "sharedSubscriptionAvailable"]);
 
@@ -54,7 +56,7 @@ function value(random, { name, type, rule }) {
 
 function properties(random, kind, without = []) {
   const chosen = PROPERTIES.filter(({ name, packets }) => packets.includes(kind) && !without.includes(name) && random.oneIn(3));
-  return Object.fromEntries(chosen.map((row) => [NAMES[row.name] ?? row.name, value(random, row)]));
+  return Object.fromEntries(chosen.map((row) => [theirNames.get(row.name), value(random, row)]));
 }
 
 const identifier = (random) => 1 + random.below(65_535);

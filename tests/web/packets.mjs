@@ -32,7 +32,7 @@ export const errorOfFault = Object.fromEntries(
 
 const fields = table("field.def", "TARTA_FIELD").map(([, name, form]) => ({ name, form }));
 const properties = new Map(
-  table("property.def", "TARTA_PROPERTY").map(([id, , name, type]) => [Number(id), { name, type }]),
+  table("property.def", "TARTA_PROPERTY").map(([id, , name, type, rule]) => [Number(id), { name, type, repeats: rule.includes("repeat") }]),
 );
 const types = ["", "connect", "connack", "publish", "puback", "pubrec", "pubrel", "pubcomp", "subscribe", "suback",
   "unsubscribe", "unsuback", "pingreq", "pingresp", "disconnect", "auth"];
@@ -106,9 +106,9 @@ export function parseProperties(bytes) {
     const id = variable();
     const property = properties.get(id);
     if (!property) throw new RangeError(`property ${id}`);
-    const { name, type } = property;
+    const { name, type, repeats } = property;
     const value = read[type]();
-    if (name === "userProperties" || name === "subscriptionIdentifier") (result[name] ??= []).push(value);
+    if (repeats) (result[name] ??= []).push(value);
     else if (name in result) throw new RangeError(`${name} twice`);
     else result[name] = value;
   }

@@ -4,7 +4,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Inspector, errorOfFault, faults, instantiate, vectors } from "./packets.mjs";
+import { Inspector, errorOfFault, faults, instantiate, table, vectors } from "./packets.mjs";
 
 const core = instantiate();
 const shared = new Inspector(core);
@@ -88,4 +88,13 @@ for (const file of new Set(all.map((vector) => vector.file))) {
 test("every fault that one packet can show has a vector", () => {
   const shown = new Set(all.map(({ fault }) => fault));
   assert.deepEqual(faults.filter((fault) => fault !== "none" && shown.has(fault) === ofSessions.has(fault)), []);
+});
+
+test("every property has a vector in each packet that may bear it", () => {
+  const shown = new Set(all.flatMap(({ packet }) => [
+    ...Object.keys(packet?.properties ?? {}).map((name) => `${name} in ${packet.type.toUpperCase()}`),
+    ...Object.keys(packet?.willProperties ?? {}).map((name) => `${name} in WILL`),
+  ]));
+  const needed = table("property.def", "TARTA_PROPERTY").flatMap(([, , name, , , packets]) => packets.split(" | ").map((packet) => `${name} in ${packet}`));
+  assert.deepEqual(needed.filter((one) => !shown.has(one)), []);
 });
