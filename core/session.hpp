@@ -90,7 +90,17 @@ class Session {
   std::uint32_t pending_bytes() const { return pending_bytes_; }
 
  private:
-  enum class Phase : std::uint8_t { idle, opening, connecting, online, closed };  // opening: CONNECT waits for a record
+  // The connection, and what leads on:
+  //
+  //   idle         before the first                           transport_opened: opening
+  //   opening      CONNECT waits for a record                 stored: connecting
+  //   connecting   CONNACK is waited for                      CONNACK: online
+  //   online       CONNACK has accepted
+  //   closed       over: CLOSED was told, or is about to be   transport_opened: opening
+  //
+  // From opening, connecting and online, closed follows from what the server sends, a time-out, disconnect() and
+  // transport_closed.
+  enum class Phase : std::uint8_t { idle, opening, connecting, online, closed };
 
   // What CONNACK said, or what holds when it says nothing (5.0 §3.2.2.3). Made anew with each connection.
   struct Limits {
@@ -178,6 +188,7 @@ class Session {
   bool decode_next();
   TARTA_COLD bool decode_large(const FixedHeader& header, Bytes rest, std::uint64_t rest_in_message);
   void finish_input();
+  Fault check_phase(PacketType type) const;
   void handle(const FixedHeader& header, Bytes body);
   TARTA_COLD void receive_connack(Bytes body);
   void receive_publish(const FixedHeader& header, Bytes body, std::uint32_t payload_beyond, bool large);

@@ -125,7 +125,7 @@ bool Session::decode_large(const FixedHeader& header, Bytes rest, std::uint64_t 
     skip_ = header.size() - static_cast<std::uint32_t>(rest_in_message);
     position_ = static_cast<std::uint32_t>(message_end_);
   }
-  if (!online()) return violate(Fault::connack_expected), false;
+  if (const Fault fault = check_phase(PacketType::publish); fault != Fault::none) return violate(fault), false;
   receive_publish(header, body.first(head), header.remaining - head, !ends_here);
   return ends_here;
 }
@@ -150,10 +150,20 @@ Place Session::place(Bytes bytes) const {
 
 // --- packets ---------------------------------------------------------------------------------------------------------
 
+// What may come when (5.0 §3.2):
+//
+//              opening            connecting         online
+//   CONNACK    connack_expected   none               connack_repeated
+//   AUTH       connack_expected   none               none
+//   others     connack_expected   connack_expected   none
+Fault Session::check_phase(PacketType type) const {
+  if (online()) return type == PacketType::connack ? Fault::connack_repeated : Fault::none;
+  const bool answers_connect = type == PacketType::connack || type == PacketType::auth;
+  return phase_ == Phase::connecting && answers_connect ? Fault::none : Fault::connack_expected;
+}
+
 void Session::handle(const FixedHeader& header, Bytes body) {
-  // Before CONNACK only AUTH may come, and nothing before CONNECT (5.0 §3.2).
-  const bool answer = header.type == PacketType::connack || header.type == PacketType::auth;
-  if (phase_ == Phase::opening || (phase_ == Phase::connecting && !answer)) return violate(Fault::connack_expected);
+  if (const Fault fault = check_phase(header.type); fault != Fault::none) return violate(fault);
   switch (header.type) {
     case PacketType::publish:
       return receive_publish(header, body, 0, false);
@@ -178,7 +188,6 @@ void Session::handle(const FixedHeader& header, Bytes body) {
 }
 
 void Session::receive_connack(Bytes body) {
-  if (phase_ != Phase::connecting) return violate(Fault::connack_repeated);
   // A server of 3.1.1 answers a version it does not know in its own shape (3.1.1 §3.1.2.2).
   constexpr std::uint8_t unacceptable_version = 1;
   if (version_ == Version::v5 && body.size() == 2 && body[0] == 0 && body[1] == unacceptable_version) {
