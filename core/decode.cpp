@@ -322,7 +322,8 @@ Fault decode(Bytes body, const FixedHeader& header, Version version, Sender send
   if (version != Version::v5 || reader.at_end()) return finish(reader);  // 5.0 §3.14.2.1: nothing means 0x00
   packet.reason = reader.byte();
   if (!notice_code_allowed(packet.reason, packet.type, sender)) return Fault::reason_code;
-  if (!reader.at_end()) packet.properties.read(reader, bit(packet.type));
+  // AUTH has its properties left off only with its reason code (5.0 §3.15.2.1).
+  if (packet.type == PacketType::auth || !reader.at_end()) packet.properties.read(reader, bit(packet.type));
   if (const Fault fault = finish(reader); fault != Fault::none) return fault;
   if (packet.type == PacketType::auth) {
     return packet.properties.has(Property::authentication_method) ? Fault::none : Fault::authentication_method_missing;
