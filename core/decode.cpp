@@ -63,12 +63,6 @@ void read_properties(Reader& reader, Version version, std::uint32_t where, Prope
   if (version == Version::v5) properties.read(reader, where);
 }
 
-// 5.0 §3.1.2.11.10: no Authentication Data without an Authentication Method.
-Fault check_authentication(const Properties& properties) {
-  const bool alone = properties.has(Property::authentication_data) && !properties.has(Property::authentication_method);
-  return alone ? Fault::authentication_data_alone : Fault::none;
-}
-
 // --- CONNECT (5.0 §3.1, 3.1.1 §3.1) ------------------------------------------------------------------------------
 
 enum ConnectFlags : unsigned {
@@ -223,8 +217,11 @@ Fault decode(Bytes body, Connect& packet) {
   if (packet.has_username) packet.username = reader.text();
   packet.has_password = packet.has_password && !left_off();
   if (packet.has_password) packet.password = reader.data();
+  // 5.0 §3.1.2.11.10: no Authentication Data without an Authentication Method.
+  const bool data_alone =
+      packet.properties.has(Property::authentication_data) && !packet.properties.has(Property::authentication_method);
   const Fault fault = finish(reader);
-  return fault == Fault::none ? check_authentication(packet.properties) : fault;
+  return fault == Fault::none && data_alone ? Fault::authentication_data_alone : fault;
 }
 
 Fault decode(Bytes body, Version version, Connack& packet) {
@@ -239,8 +236,7 @@ Fault decode(Bytes body, Version version, Connack& packet) {
   if (!code_allowed(packet.reason, PacketType::connack, version)) return Fault::reason_code;
   if (packet.session_present && packet.reason != 0) return Fault::connack_session_present;
   read_properties(reader, version, CONNACK, packet.properties);
-  const Fault fault = finish(reader);
-  return fault == Fault::none ? check_authentication(packet.properties) : fault;
+  return finish(reader);
 }
 
 Fault decode(Bytes body, const FixedHeader& header, Version version, Sender sender, Publish& packet) {

@@ -33,7 +33,7 @@ export const FAULTS =
   "connack session present|" +
   "publish qos|" +
   "publish dup|" +
-  "|" +
+  "topic name wildcard|" +
   "topic name empty|" +
   "response topic wildcard|" +
   "response topic empty|" +
