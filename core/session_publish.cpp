@@ -80,7 +80,7 @@ std::uint8_t* Session::publish(std::uint32_t operation, std::uint32_t topic_numb
   head.topic = topic->name();
   head.id = qos > 0 ? 1 : 0;
   head.expires = expiry != no_expiry;
-  head.expiry = expiry;
+  head.expiry = expiry > 0 ? expiry : 1;  // the shortest there is, see head_of()
   head.properties = properties;
   head.payload_size = length;
   std::uint32_t size = encoded_size(head, version_);
@@ -110,7 +110,7 @@ std::uint8_t* Session::publish(std::uint32_t operation, std::uint32_t topic_numb
   entry->operation = operation;
   entry->flags = flags;
   entry->fresh = true;
-  entry->expires = head.expires ? (expiry == 0 ? 1 : expiry) : 0;
+  entry->expires = head.expires ? head.expiry : 0;
   Writer writer{entry->content()};
   writer.bytes(properties);
   if (qos == 0) {
