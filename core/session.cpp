@@ -175,9 +175,10 @@ Error Session::apply_limits(const Connack& packet) {
     session_expiry_ = said.number(Property::session_expiry_interval, in_force_[NumberOption::session_expiry_interval]);
   }
   session_ends_ = 0;
-  if (said.has(Property::assigned_client_identifier)) {
+  // An empty one is no identifier (5.0 §3.2.2.3.7).
+  if (const Bytes assigned = said.bytes(Property::assigned_client_identifier); !assigned.empty()) {
     client_id_.clear();
-    if (!client_id_.append(said.bytes(Property::assigned_client_identifier))) return Error::out_of_memory;
+    if (!client_id_.append(assigned)) return Error::out_of_memory;
     kept_version_ = Version{};
   }
   keep_client();

@@ -381,6 +381,18 @@ test("a client that has ended, whatever it was at, has let go of the store", TIM
   await again();
 }));
 
+test("an empty Assigned Client Identifier is none: the store stays that of its client", TIMEOUT, withBroker(async ({ broker, open }) => {
+  const store = memoryStore();
+  const client = new Client(broker.url, { version: 5, reconnect: false, store, clientId: "one" });
+  const connecting = client.connect();
+  await broker.online({ properties: [0x12, 0, 0] });
+  await connecting;
+  assert.equal(client.clientId, "one");
+  await client.close();
+  const { client: next } = await open(store, { clientId: "one" });
+  assert.equal(next.clientId, "one");
+}));
+
 test("a store that is damaged rejects, and one of another client too", TIMEOUT, withBroker(async ({ broker, open }) => {
   const store = memoryStore();
   const { client, peer } = await open(store, { clientId: "one" });

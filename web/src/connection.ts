@@ -322,7 +322,7 @@ export class Connection implements ConnectionEvents {
 
   connected(version: number, sessionPresent: boolean, bytes: Uint8Array): void {
     this.server = { ...parseProperties(bytes), version, sessionPresent };
-    this.assignedClientId = this.server.assignedClientIdentifier ?? this.assignedClientId;
+    this.assignedClientId = this.server.assignedClientIdentifier || this.assignedClientId; // an empty one is none
     if (this.tap) this.tap.version = version;
     this.#onlineSince = performance.now();
     this.#everOnline = true;
