@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Client, connect } from "tarta";
-import { acknowledgement, FakeBroker, PINGREQ, PUBACK, PUBLISH, publish, SUBSCRIBE } from "./fake-broker.mjs";
+import { acknowledgement, DISCONNECT, FakeBroker, packet, PINGREQ, PUBACK, PUBLISH, publish, SUBSCRIBE } from "./fake-broker.mjs";
 import { fails, pause, startBroker as start, subscribed, until } from "./kit.mjs";
 
 const quick = { min: 1, max: 10 };
@@ -71,6 +71,24 @@ test("a lost connection is followed by another, that goes on with the session", 
   second.drop();
   const third = await broker.online(); // it has lost the session
   assert.deepEqual((await third.expect(SUBSCRIBE)).filters, [{ filter: "in", options: 1 }]);
+});
+
+test("a violation of the server's ends that connection alone; one that the server tells of is final", async (t) => {
+  const broker = await start(t);
+  const connecting = connect(broker.url, { version: 5, reconnect: quick });
+  const first = await broker.online();
+  const client = await connecting;
+  t.after(() => client.close());
+  const changes = [];
+  client.addEventListener("state", ({ detail: { state, reason } }) => changes.push([state, reason?.code]));
+  first.send(publish("", "no topic"));
+  const { body } = await first.expect(DISCONNECT);
+  assert.equal(body[0], 0x82);
+  const second = await broker.online({ sessionPresent: 1 });
+  await until(() => client.state === "online");
+  second.send(packet(0xe0, 0x82));
+  await until(() => client.state === "closed");
+  assert.deepEqual(changes, [["reconnecting", "PROTOCOL_ERROR"], ["online", undefined], ["closed", "SERVER_DISCONNECTED"]]);
 });
 
 test("a URL is asked for at each attempt, and so are credentials; several are tried in turn", async (t) => {
