@@ -49,9 +49,9 @@ Fault check_type(PacketType type, std::uint8_t flags, Version version, Sender se
     if ((flags & 14U) == 8 && version != Version::v3_1) return Fault::publish_dup;  // 5.0 §3.3.1.1
     return Fault::none;
   }
-  // In 3.1 PUBREL, SUBSCRIBE and UNSUBSCRIBE may bear DUP (3.1 §2.1).
-  const auto significant = static_cast<std::uint8_t>(version == Version::v3_1 && rule.flags == 2 ? flags & ~8U : flags);
-  return significant == rule.flags ? Fault::none : Fault::flags_reserved;
+  // 3.1 uses none of them but the QoS of PUBREL, SUBSCRIBE and UNSUBSCRIBE, whose repetitions have DUP (3.1 §3).
+  const unsigned used = version != Version::v3_1 ? 15U : rule.flags == 2 ? 6U : 0U;
+  return (flags & used) == rule.flags ? Fault::none : Fault::flags_reserved;
 }
 
 Fault finish(const Reader& reader) {
