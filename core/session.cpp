@@ -149,12 +149,15 @@ Error Session::write_connect() {
   return Error::none;
 }
 
-// The server does not speak 5.0, or closed without a word: once more, at once, in 3.1.1. Says whether that is to be
-// done.
-bool Session::downgrade() {
-  if (in_force_[NumberOption::version] != 0 || version_ != Version::v5 || pinned_) return false;
-  fall_back_ = true;
-  return true;
+// The server does not speak this version, or closed without a word: once more, at once, in the other one. Says whether
+// that is to be done. A session goes on in its version; what 3.1.1 cannot ask for, to be authenticated in steps, is not
+// done without.
+bool Session::change_version() {
+  if (in_force_[NumberOption::version] != 0) return false;
+  if (version_ == Version::v5) return fall_back_ = !pinned_ && !has_method_;
+  if (!pinned_ || !clean_start_) return false;
+  pinned_ = false;
+  return start_clean_ = true;
 }
 
 Error Session::apply_limits(const Connack& packet) {
@@ -316,7 +319,8 @@ void Session::end(Error error, std::uint8_t reason, Fault fault, unsigned flags,
 
 // The server has said nothing. Where it never has, it may not know 5.0.
 void Session::end_silently(Error error) {
-  const bool again = phase_ == Phase::connecting && !heard_ && (proven_ >> server_ & 1U) == 0 && downgrade();
+  const bool again = phase_ == Phase::connecting && !heard_ && version_ == Version::v5 &&
+                     (proven_ >> server_ & 1U) == 0 && change_version();
   end(error, 0, Fault::none, again ? closed_again : 0U);
 }
 

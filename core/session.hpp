@@ -154,7 +154,7 @@ class Session {
   // --- the connection (session.cpp)
   bool open() const { return phase_ != Phase::idle && phase_ != Phase::closed; }
   Version choose_version() const;
-  bool downgrade();
+  bool change_version();
   void make_client_id();
   Error write_connect();
   void begin_connecting();

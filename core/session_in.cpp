@@ -188,26 +188,27 @@ void Session::handle(const FixedHeader& header, Bytes body) {
 }
 
 void Session::receive_connack(Bytes body) {
-  // A server of 3.1.1 answers a version it does not know in its own shape (3.1.1 §3.1.2.2).
+  // A server answers a version it does not know in the shape of its own (3.1.1 §3.1.2.2, 5.0 §3.1.2.2).
   constexpr std::uint8_t unacceptable_version = 1;
-  if (version_ == Version::v5 && body.size() == 2 && body[0] == 0 && body[1] == unacceptable_version) {
-    const unsigned flags = downgrade() ? closed_again : closed_final;
-    if (flags == closed_final) take_back_client();
-    return end(Error::connack_refused, static_cast<std::uint8_t>(Reason::unsupported_protocol_version), Fault::none,
-               flags);
-  }
+  constexpr auto unsupported_version = static_cast<std::uint8_t>(Reason::unsupported_protocol_version);
+  const bool is_5 = version_ == Version::v5;
+  const bool other_shape = is_5 ? body.size() == 2 : body.size() > 2;
   Connack packet;
-  if (const Fault fault = decode(body, version_, packet); fault != Fault::none) return violate(fault);
+  if (other_shape && body[0] == 0 && body[1] == (is_5 ? unacceptable_version : unsupported_version)) {
+    packet.reason = unsupported_version;
+  } else if (const Fault fault = decode(body, version_, packet); fault != Fault::none) {
+    return violate(fault);
+  }
   if (packet.reason == 0) {
-    Fault fault = version_ == Version::v5 ? check_method(packet.properties) : Fault::none;
+    Fault fault = is_5 ? check_method(packet.properties) : Fault::none;
     if (packet.properties.has(Property::response_information) && !response_information_) {
       fault = Fault::response_information;
     }
     return fault == Fault::none ? connected(packet) : violate(fault);
   }
-  unsigned flags = connack_is_final(packet.reason, version_) ? closed_final : 0U;
-  const bool version_refused = version_ == Version::v5 && Reason{packet.reason} == Reason::unsupported_protocol_version;
-  if (version_refused && downgrade()) flags = closed_again;
+  const bool version_refused = packet.reason == unacceptable_version || packet.reason == unsupported_version;
+  const bool again = version_refused && change_version();
+  const unsigned flags = again ? closed_again : connack_is_final(packet.reason, version_) ? closed_final : 0U;
   if (flags == closed_final) take_back_client();
   end(Error::connack_refused, packet.reason, Fault::none, flags, place(packet.properties));
 }

@@ -91,7 +91,10 @@ export type WorkerOption = boolean | "dedicated" | Worker | string | URL | { sha
 export interface ConnectOptions {
   /** Default: 23 random characters. An Assigned Client Identifier of the server replaces it. */
   clientId?: string;
-  /** 5; 4 (3.1.1); 3 (3.1); or `"auto"`, the default: 5.0, then 3.1.1 where the server does not speak it. */
+  /**
+   * 5; 4 (3.1.1); 3 (3.1); or `"auto"`, the default: 5.0, then 3.1.1 where the server does not speak it, unless there is
+   * `authentication`, which 3.1.1 does not have.
+   */
   version?: "auto" | 5 | 4 | 3;
   /** Clean Start (5.0), Clean Session (3.1.1) of the first connection. Default true. */
   clean?: boolean;
