@@ -149,15 +149,21 @@ Error Session::write_connect() {
   return Error::none;
 }
 
-// The server does not speak this version, or closed without a word: once more, at once, in the other one. Says whether
-// that is to be done. A session goes on in its version; what 3.1.1 cannot ask for, to be authenticated in steps, is not
-// done without.
-bool Session::change_version() {
-  if (in_force_[NumberOption::version] != 0) return false;
-  if (version_ == Version::v5) return fall_back_ = !pinned_ && !has_method_;
-  if (!pinned_ || !clean_start_) return false;
+// The server does not speak this version, or closed without a word: once more, at once, in the other one, if that may
+// be. What 3.1.1 cannot ask for, to be authenticated in steps, is not done without. A session goes on in its version;
+// one of 5.0 waits until it has expired, as another server may have it, or this one again.
+unsigned Session::change_version() {
+  guessed_ = !heard_;
+  if (in_force_[NumberOption::version] != 0) return closed_final;
+  if (version_ == Version::v5) {
+    if (pinned_) return 0;
+    fall_back_ = !has_method_;
+    return fall_back_ ? closed_again : closed_final;
+  }
+  if (!pinned_ || !clean_start_) return closed_final;
   pinned_ = false;
-  return start_clean_ = true;
+  start_clean_ = true;
+  return closed_again;
 }
 
 Error Session::apply_limits(const Connack& packet) {
@@ -204,13 +210,17 @@ void Session::connected(const Connack& packet) {
   }
   start_clean_ = false;
   if (apply_limits(packet) != Error::none) return end(Error::out_of_memory, 0, Fault::none, closed_final);
-  proven_ |= static_cast<std::uint16_t>(1U << server_);
+  // One silence may have been that of the line: where no session is kept, the next connection begins with 5.0 again.
+  const auto server = static_cast<std::uint16_t>(1U << server_);
+  const bool doubtful = guessed_ && version_ == Version::v3_1_1 && clean_start_ && (silent_ & server) == 0;
+  (doubtful ? silent_ : proven_) |= server;
   phase_ = Phase::online;
   records_.add(Event::connack, packet.session_present, static_cast<std::uint32_t>(version_), packet.reason,
                place(packet.properties).offset, place(packet.properties).length);
   // 3.1 does not say whether it kept the session: it does unless it was to start clean.
   resume(packet.session_present || (version_ == Version::v3_1 && !clean_start_));
-  have_session_ = pinned_ = true;
+  have_session_ = true;
+  pinned_ = !doubtful;
   fresh_ = true;  // what has waited goes out with the next tick, which also finds the time of the first ping
 }
 
@@ -320,7 +330,7 @@ void Session::end(Error error, std::uint8_t reason, Fault fault, unsigned flags,
 // The server has said nothing. Where it never has, it may not know 5.0.
 void Session::end_silently(Error error) {
   const bool again = phase_ == Phase::connecting && !heard_ && version_ == Version::v5 &&
-                     (proven_ >> server_ & 1U) == 0 && change_version();
+                     (proven_ >> server_ & 1U) == 0 && change_version() == closed_again;
   end(error, 0, Fault::none, again ? closed_again : 0U);
 }
 

@@ -154,7 +154,7 @@ class Session {
   // --- the connection (session.cpp)
   bool open() const { return phase_ != Phase::idle && phase_ != Phase::closed; }
   Version choose_version() const;
-  bool change_version();
+  unsigned change_version();
   void make_client_id();
   Error write_connect();
   void begin_connecting();
@@ -277,7 +277,9 @@ class Session {
   Version version_ = Version::v5;
   std::uint8_t server_ = 0;
   std::uint16_t proven_ = 0;   // a bit for each server that has sent a CONNACK
-  bool fall_back_ = false;     // the next attempt speaks 3.1.1
+  std::uint16_t silent_ = 0;   // … that took 3.1.1 after one silence at 5.0
+  bool fall_back_ = false;     // the next attempt speaks 3.1.1, …
+  bool guessed_ = false;       // … as nothing was said
   bool have_session_ = false;  // the client holds session state, empty as it may be
   bool pinned_ = false;        // … which a connection of this very version made
   bool unanswered_ = false;    // a CONNECT had no answer, here or before a restart: the server may have made a session

@@ -207,8 +207,8 @@ void Session::receive_connack(Bytes body) {
     return fault == Fault::none ? connected(packet) : violate(fault);
   }
   const bool version_refused = packet.reason == unacceptable_version || packet.reason == unsupported_version;
-  const bool again = version_refused && change_version();
-  const unsigned flags = again ? closed_again : connack_is_final(packet.reason, version_) ? closed_final : 0U;
+  unsigned flags = connack_is_final(packet.reason, version_) ? closed_final : 0U;
+  if (version_refused) flags = change_version();
   if (flags == closed_final) take_back_client();
   end(Error::connack_refused, packet.reason, Fault::none, flags, place(packet.properties));
 }
