@@ -264,7 +264,11 @@ void Script::send() {
   note_version();
   for (Bytes left = session_->output(); !left.empty();) {
     FixedHeader header;
-    decode_header(left, version_, Sender::client, 5 + variable_maximum, header);
+    const Fault fault = decode_header(left, version_, Sender::client, 5 + variable_maximum, header);
+    if (fault != Fault::none || header.header_size == 0 || header.size() > left.size()) {
+      log("> (no packet)");
+      break;
+    }
     log("> " + notation::describe(left.first(header.size()), version_, Sender::client));
     left = left.subspan(header.size());
   }
