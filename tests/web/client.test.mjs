@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { Client, connect, MqttError } from "tarta";
 import { acknowledgement, AUTH, connack, CONNECT, DISCONNECT, FakeBroker, hex, identifier, PINGREQ, PUBACK, PUBCOMP, PUBLISH, publish,
   PUBREC, PUBREL, suback, SUBSCRIBE, unsuback, UNSUBSCRIBE, packet } from "./fake-broker.mjs";
-import { pause, subscribed, until, withClient } from "./kit.mjs";
+import { pause, startBroker, subscribed, until, withClient } from "./kit.mjs";
 
 const rejectsWith = (promise, code, more = {}) =>
   assert.rejects(promise, (error) => {
@@ -16,7 +16,7 @@ const rejectsWith = (promise, code, more = {}) =>
 
 // ---- connecting and closing ----
 
-// Statements: 5.0 MQTT-3.1.2-1, MQTT-3.1.2-3, MQTT-3.1.2-9, MQTT-3.1.2-17, MQTT-3.1.2-19, MQTT-3.1.3-1
+// Statements: 5.0 MQTT-3.1.2-1, MQTT-3.1.2-3, MQTT-3.1.2-9, MQTT-3.1.2-17, MQTT-3.1.2-19, MQTT-3.1.3-1, MQTT-3.14.4-2
 test("CONNECT says what the options say; close() says goodbye", async (t) => {
   const broker = await FakeBroker.start();
   t.after(() => broker.stop());
@@ -54,6 +54,7 @@ test("CONNECT says what the options say; close() says goodbye", async (t) => {
   const goodbye = await peer.expect(DISCONNECT);
   assert.equal(goodbye.body.toString("hex"), "00051100000000", "Session Expiry Interval 0");
   await closing;
+  await peer.ended();
   await watching;
   assert.equal(client.state, "closed");
   assert.deepEqual(changes, ["closed"]);
@@ -61,6 +62,21 @@ test("CONNECT says what the options say; close() says goodbye", async (t) => {
   await rejectsWith(client.publish("a", "b"), "CLIENT_CLOSED");
   await rejectsWith(client.subscribe("a"), "CLIENT_CLOSED");
   await rejectsWith(client.connect(), "CLIENT_CLOSED");
+});
+
+// Statements: 5.0 MQTT-3.1.2-16, MQTT-3.1.2-17, MQTT-3.1.2-18, MQTT-3.1.2-19
+test("what credentials there are, empty ones too, and no others", async (t) => {
+  const broker = await startBroker(t);
+  for (const [credentials, flags, end] of [
+    [undefined, "02", ""], [{}, "02", ""], [{ username: "u" }, "82", "000175"], [{ username: "" }, "82", "0000"],
+    [{ password: "p" }, "42", "000170"], [{ password: "" }, "42", "0000"], [{ username: "", password: "" }, "c2", "00000000"],
+  ]) {
+    const connecting = connect(broker.url, { version: 5, reconnect: false, clientId: "me", credentials });
+    const { connect: { body } } = await broker.online();
+    assert.equal(body.toString("hex", 7, 8), flags, JSON.stringify(credentials));
+    assert.equal(body.toString("hex").replace(/.*00026d65/, ""), end, JSON.stringify(credentials));
+    await (await connecting).close();
+  }
 });
 
 test("close() does not wait for ever", withClient(async ({ client, peer }) => {
@@ -159,6 +175,7 @@ test("a goodbye that is larger than the server takes leaves its words off", with
   await closing;
 }, {}, { connack: { properties: hex("27 00000014") } }));
 
+// Statements: 5.0 MQTT-3.3.2-14
 test("what the server would call a protocol error is not sent", withClient(async ({ client, peer }) => {
   assert.throws(() => client.close({ properties: { sessionExpiryInterval: 5 } }), RangeError);
   assert.throws(() => new Client("ws://127.0.0.1:1", { properties: { authenticationData: new Uint8Array(1) } }), TypeError);
@@ -171,10 +188,13 @@ test("what the server would call a protocol error is not sent", withClient(async
   await peer.expectNothing();
 }, { sessionExpiryInterval: 0 }));
 
-// Statements: 5.0 MQTT-3.3.2-13, MQTT-3.3.2-14, MQTT-3.3.2-19, MQTT-3.8.3-1; 3.1.1 MQTT-3.8.3-1
+// Statements: 5.0 MQTT-1.5.7-1, MQTT-3.3.2-13, MQTT-3.3.2-14, MQTT-3.3.2-19, MQTT-3.8.3-1; 3.1.1 MQTT-3.8.3-1
 test("what is no text, or no name where one is asked for, is not sent", withClient(async ({ client, peer }) => {
   for (const properties of [{ responseTopic: "a/#" }, { responseTopic: "+" }, { responseTopic: "" }, { responseTopic: "\udc00" }, { contentType: "\ud800" }]) {
     assert.throws(() => client.publish("a", "b", { properties }), TypeError, JSON.stringify(properties));
+  }
+  for (const pair of [["a\0", "b"], ["a", "b\0"], ["\ud800", "b"], ["a", "\ud800"]]) {
+    assert.throws(() => client.publish("a", "b", { properties: { userProperties: [pair] } }), TypeError, JSON.stringify(pair));
   }
   assert.throws(() => client.subscribe("a/\ud800"), TypeError);
   await peer.expectNothing();

@@ -99,7 +99,8 @@ test("no server; a server that is none", async (t) => {
   assert.match(error.message, /404/);
 });
 
-test("refusals, with their reasons", async (t) => {
+// Statements: 5.0 MQTT-3.2.2-7, MQTT-4.13.2-1
+test("refusals, with their reasons, end the connection", async (t) => {
   const broker = await start(t);
   for (const [version, answer, reasonCode, says] of [
     [5, connack({ reason: 0x87, properties: hex("1f 0003 776879") }), 0x87, /Not authorized \(0x87\): why/],
@@ -112,8 +113,18 @@ test("refusals, with their reasons", async (t) => {
     peer.send(answer);
     const error = await fails(connecting, "CONNACK_REFUSED", { reasonCode, retriable: false });
     assert.match(error.message, says);
+    await peer.ended();
   }
 });
+
+// Statements: 5.0 MQTT-4.13.2-1
+test("a DISCONNECT of the server ends the connection on our side, too", withClient(async ({ client, peer }) => {
+  const waiting = client.publish("a", "b", { qos: 1 });
+  await peer.expect(PUBLISH);
+  peer.send(hex("e0 01 8b"));
+  await fails(waiting, "SERVER_DISCONNECTED", { reasonCode: 0x8b });
+  await peer.ended();
+}));
 
 // ---- every promise settles ----
 

@@ -151,6 +151,7 @@ test("masks are left out where nobody lies between, and nowhere else", () => {
   }
 });
 
+// Statements: 5.0 MQTT-4.7.0-1, MQTT-4.7.1-1, MQTT-4.7.1-2, MQTT-4.7.3-1, MQTT-4.7.3-2, MQTT-4.7.3-3, MQTT-4.8.2-1, MQTT-4.8.2-2
 test("topic names and filters, where the core is elsewhere, as the core has them", () => {
   const names = ["a", "/", "a/b", " ", "$SYS/x", "\ufeff", "a".repeat(65_535)];
   const filters = ["+", "#", "a/+/#", "+/+", "a/", "/#", "$share/g/a", "$share/g/#", "$share/g/+/b", "$share", "$SYS/#", "$share/g//"];
