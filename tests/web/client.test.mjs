@@ -79,6 +79,21 @@ test("what credentials there are, empty ones too, and no others", async (t) => {
   }
 });
 
+// Statements: 5.0 MQTT-3.1.3-12
+test("a user name that is no text is not left off, nor is that of the last attempt sent", async (t) => {
+  const broker = await startBroker(t);
+  const given = [{ username: "u" }, { username: new Uint8Array([0xff]), password: "p" }];
+  const connecting = connect(broker.url, { version: 5, reconnect: { min: 1, max: 1 }, credentials: () => given.shift() ?? { username: "v" } });
+  const peer = await broker.online();
+  const client = await connecting;
+  t.after(() => client.close());
+  const problem = new Promise((resolve) => client.addEventListener("error", ({ detail }) => /no text/.test(detail.message) && resolve()));
+  peer.drop();
+  await problem;
+  const { connect: { body } } = await broker.online();
+  assert.equal(body.subarray(-3).toString("latin1"), "\0\x01v");
+});
+
 test("close() does not wait for ever", withClient(async ({ client, peer }) => {
   peer.socket._socket.pause();
   const begin = Date.now();

@@ -236,7 +236,7 @@ export class Connection implements ConnectionEvents {
     const engine = this.#engine;
     const set = (option: BytesOption, name: string, value: unknown) => {
       if (value === undefined) engine.command("clear_bytes", option);
-      else engine.command("set_bytes", option, engine.put(toField(name, value)));
+      else if (engine.command("set_bytes", option, engine.put(toField(name, value))) > 0) throw new TypeError(`${name} is no text`); // 5.0 §3.1.3.5
     };
     set(BytesOption.username, "username", username);
     set(BytesOption.password, "password", password);
