@@ -392,10 +392,11 @@ test("patterns and params; topics with names of Object.prototype", withClient(as
   await literal;
 }));
 
+// Statements: 5.0 MQTT-3.8.3-3, MQTT-3.8.3-5, MQTT-3.9.3-1
 test("several filters; some are refused", withClient(async ({ client, peer }) => {
-  const some = client.subscribe(["a", { filter: "b", qos: 2, retainHandling: 2 }], { qos: 1 });
+  const some = client.subscribe(["a", { filter: "b", qos: 2, noLocal: true, retainAsPublished: true, retainHandling: 2 }], { qos: 1 });
   const [a, b] = await peer.expectAll(SUBSCRIBE, SUBSCRIBE);
-  assert.deepEqual([...a.filters, ...b.filters], [{ filter: "a", options: 1 }, { filter: "b", options: 2 | (2 << 4) }]);
+  assert.deepEqual([...a.filters, ...b.filters], [{ filter: "a", options: 1 }, { filter: "b", options: 2 | 4 | 8 | (2 << 4) }]);
   peer.send(suback(a.id, 0x87), packet(0x90, [0, b.id, 6, 0x1f, 0, 3], Buffer.from("low"), 1));
   assert.deepEqual([...(await some).granted], [0x87, 1]);
   assert.deepEqual((await some).properties, { reasonString: "low" });
