@@ -320,6 +320,24 @@ test("signals take back what is asked of the server", withClient(async ({ client
   await client.drain();
 }));
 
+test("of what was taken back before there was a connection the server hears nothing", async (t) => {
+  const broker = await startBroker(t);
+  const client = new Client(broker.url, { version: 5, reconnect: false });
+  t.after(() => client.close());
+  const controller = new AbortController();
+  const { signal } = controller;
+  const asked = client.subscribe("asked", { signal });
+  const sent = client.publish("sent", "", { qos: 1, signal });
+  controller.abort();
+  for (const one of [asked, sent]) await rejectsWith(one, "CANCELLED");
+  const connecting = client.connect();
+  const peer = await broker.online();
+  await connecting;
+  client.publish("next", "");
+  assert.equal((await peer.expect(PUBLISH)).topic, "next");
+  await peer.expectNothing();
+});
+
 test("a signal takes back a question that waits, and ends the wait for its answer", async (t) => {
   const client = new Client("ws://127.0.0.1:1", { version: 5 });
   t.after(() => client.close());

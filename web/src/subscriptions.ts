@@ -68,6 +68,7 @@ export class Subscriptions extends Handlers implements Deliveries<Filter>, Resto
     this.report(new MqttError("UNCLAIMED", "session", { detail: `"${name}", ${count} of them` }));
   });
   #late: Subscription[] | undefined; // came while there was no connection: what they get is known with the next
+  #offline: object | undefined = {}; // stands for this time without a connection
   readonly #retired: number[] = []; // free after the walk: a record that is still to be walked may name them
 
   constructor(operations: Operations, report: (error: unknown) => void) {
@@ -211,6 +212,7 @@ export class Subscriptions extends Handlers implements Deliveries<Filter>, Resto
 
   async #open(subscription: Subscription, properties: Uint8Array, signal: AbortSignal | undefined): Promise<Subscription> {
     const consumers = [...subscription.consumers];
+    const offline = this.#offline;
     for (const consumer of consumers) {
       const { filter } = consumer;
       // Those whose SUBSCRIBE packets are under way together are served together: who tells their answers apart?
@@ -229,8 +231,9 @@ export class Subscriptions extends Handlers implements Deliveries<Filter>, Resto
       subscription.endWith(signal);
       return subscription;
     } catch (error) {
-      // A SUBSCRIBE that was cancelled may have reached the server.
-      if ((error as MqttError).code === "CANCELLED") this.unsubscribe(subscription).catch(() => {});
+      // A SUBSCRIBE that was cancelled may have reached the server, if there has been a connection.
+      const isUnheard = offline && offline === this.#offline;
+      if ((error as MqttError).code === "CANCELLED" && !isUnheard) this.unsubscribe(subscription).catch(() => {});
       this.#giveUp(consumers);
       subscription.discard();
       throw error;
@@ -380,6 +383,7 @@ export class Subscriptions extends Handlers implements Deliveries<Filter>, Resto
 
   override lost(): void {
     this.#late ??= [];
+    this.#offline ??= {};
     this.#unclaimed.lost();
     super.lost();
   }
@@ -388,7 +392,7 @@ export class Subscriptions extends Handlers implements Deliveries<Filter>, Resto
     super.connected(sessionPresent);
     this.#unclaimed.connected(sessionPresent);
     const late = this.#late ?? [];
-    this.#late = undefined;
+    this.#late = this.#offline = undefined;
     for (const subscription of late) this.#claim(subscription);
   }
 
