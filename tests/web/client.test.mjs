@@ -133,6 +133,7 @@ test("mistakes in arguments are told at once", withClient(async ({ client, peer 
   for (const options of [
     { clientId: 5 }, { credentials: { username: 5 } }, { credentials: { username: "\ud800" } }, { log: 5 }, { signal: {} }, { properties: { keepalive: 5 } },
     { properties: { toString: 3 } }, { clientID: "a" }, { keepAlive: 5 }, { websocket: class {} },
+    { version: 4, authentication: { method: "m" } }, { version: 3, credentials: { password: "p" } },
   ]) assert.throws(() => new Client("ws://host", options), TypeError, JSON.stringify(options));
   assert.equal(new Client("ws://host", { reconnect: { min: undefined }, whatever: 1, "(": 1 }).state, "idle");
   assert.throws(() => client.publish(new Uint8Array([97]), "x"), TypeError);
@@ -145,6 +146,7 @@ test("mistakes in arguments are told at once", withClient(async ({ client, peer 
     () => client.subscribe("a", { overflow: "bogus" }), () => client.subscribe("a", {}, 5), () => client.batch("a", {}), () => client.route("a", 5),
   ]) assert.throws(ask, TypeError, String(ask));
   assert.throws(() => client.close({ reasonCode: 300 }), RangeError);
+  assert.throws(() => client.reauthenticate(), TypeError);
   await rejectsWith(client.request("a", "b", { signal: AbortSignal.abort() }), "CANCELLED");
   for (const topic of ["a/#", "+", "", "a\0", "\udfff", undefined]) assert.throws(() => client.publish(topic, "x"), TypeError, String(topic));
   const detached = new ArrayBuffer(8);

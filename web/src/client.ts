@@ -155,6 +155,7 @@ export class Client extends EventTarget {
 
   /** Authenticates once more on the open connection (5.0 §4.12.1), with `authentication.data`. */
   reauthenticate(): Promise<void> {
+    if (!this.#options.authentication) throw new TypeError("reauthenticate() needs the option authentication");
     return this.#with((backend) => backend.reauthenticate());
   }
 

@@ -332,8 +332,11 @@ export function readOptions(url: ServerUrl, options: ConnectOptions): Settings {
   for (const [name, value] of Object.entries({ clientId, "authentication.method": authentication?.method, "will.topic": will?.topic })) {
     if (value !== undefined && typeof value !== "string") throw new TypeError(`${name} must be a string`);
   }
+  const isOld = options.version === 4 || options.version === 3;
+  if (isOld && authentication) throw new TypeError("authentication needs version 5");
   if (typeof options.credentials !== "function") {
     const { username = "", password = "" } = options.credentials ?? {};
+    if (isOld && password && options.credentials?.username === undefined) throw new TypeError("before version 5 a password needs a username"); // 3.1.1 §3.1.2.9
     if (typeof username !== "string") throw new TypeError("credentials.username must be a string");
     toField("credentials.username", username);
     toField("credentials.password", password);
