@@ -70,6 +70,15 @@ test("files can be read in one sitting", () => {
   }
 });
 
+test("tests and documents can be, too", () => {
+  const most = limits.sourceLines.tests;
+  for (const file of [...files("tests", /\.(hpp|cpp|mjs|js|ts|md)$/), ...files("docs", /\.md$/)]) {
+    if (file.includes("node_modules")) continue;
+    const lines = text(file).split("\n").length;
+    assert.ok(lines <= most, `${file} has ${lines} lines, at most ${most} are allowed (tests/limits.json)`);
+  }
+});
+
 test("the generated files are what the tables say", () => {
   execFileSync(join(root, "scripts/generate"), ["--check"], { stdio: "pipe" });
 });
