@@ -220,8 +220,8 @@ Fault decode(Bytes body, Connect& packet) {
   // 5.0 §3.1.2.11.10: no Authentication Data without an Authentication Method.
   const bool data_alone =
       packet.properties.has(Property::authentication_data) && !packet.properties.has(Property::authentication_method);
-  const Fault fault = finish(reader);
-  return fault == Fault::none && data_alone ? Fault::authentication_data_alone : fault;
+  if (data_alone) reader.fail(Fault::authentication_data_alone);
+  return finish(reader);
 }
 
 Fault decode(Bytes body, Version version, Connack& packet) {
