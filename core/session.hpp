@@ -288,10 +288,11 @@ class Session {
   bool heard_ = false;         // something was received on this connection
   bool received_ = false;      // … since the last tick
   bool ping_outstanding_ = false;
-  bool probes_ = false;         // probe() was called
-  bool disconnecting_ = false;  // disconnect() was called
-  bool requests_wait_ = false;  // for a packet identifier or a record, …
-  bool stuck_ = false;          // what must be sent is larger than what the server accepts
+  bool probes_ = false;                 // probe() was called
+  bool disconnecting_ = false;          // disconnect() was called, …
+  std::uint8_t disconnect_reason_ = 0;  // … with this
+  bool requests_wait_ = false;          // for a packet identifier or a record, …
+  bool stuck_ = false;                  // what must be sent is larger than what the server accepts
   bool queued_ = false;
   bool has_more_ = false;
   bool out_of_memory_ = false;
@@ -303,11 +304,11 @@ class Session {
   bool auth_unanswered_ = false;       // the server's AUTH waits for ours
   Version kept_version_ = {};          // what the store knows of the client; 0: nothing
   bool kept_clean_ = false;
-  bool client_kept_ = false;  // the store has a record of the client, or is asked to
+  bool client_kept_ = false;   // the store has a record of the client, or is asked to
+  bool client_waits_ = false;  // … before which nothing is left at a server
   std::uint32_t kept_expiry_ = 0;
   std::uint32_t requests_need_ = 0;  // … the serial of that record
-  bool client_waits_ = false;        // for its record, before which nothing is left at a server, …
-  std::uint32_t client_serial_ = 0;  // … the serial of that
+  std::uint32_t client_serial_ = 0;  // of the client's record
   std::uint64_t seed_;
   Backoff backoff_;
   Numbers in_force_;             // the options as they were when the connection was opened
@@ -315,7 +316,6 @@ class Session {
   Limits limits_;
   Buffer<std::uint8_t> client_id_;
   Buffer<std::uint8_t> disconnect_properties_;
-  std::uint8_t disconnect_reason_ = 0;
 
   Now now_;
   double connect_started_ = 0;
