@@ -143,13 +143,26 @@ const messages = [
       const inbox = new Inbox();
       const receiver = await kit.connect();
       await receiver.subscribe(kit.topic("last"), { qos: 1 }, inbox.take);
-      const will = { topic: kit.topic("last"), payload: "words", qos: 1, delayInterval: 1, properties: { userProperties: [["a", "b"]] } };
+      const properties = {
+        userProperties: [["a", "b"], ["a", "b"]],
+        contentType: "text/plain",
+        responseTopic: kit.topic("answers"),
+        correlationData: new Uint8Array([0, 255]),
+        payloadFormatIndicator: 1,
+      };
+      const will = { topic: kit.topic("last"), payload: "words", qos: 1, delayInterval: 1, expiry: 600, properties };
       await kit.connect({ will, WebSocket: line.WebSocket });
       const cut = performance.now();
       line.cut();
       const message = await inbox.next();
       ok(performance.now() - cut > 800, "it waits for a second");
-      equal([message.text, message.properties.userProperties], ["words", [["a", "b"]]], "message");
+      equal(message.text, "words", "message");
+      for (const name of ["userProperties", "contentType", "responseTopic", "payloadFormatIndicator"]) {
+        equal(message.properties[name], properties[name], name);
+      }
+      equal([...message.properties.correlationData], [0, 255], "correlationData");
+      const left = message.properties.messageExpiryInterval;
+      ok(left > 590 && left <= 600, `it has ${left} of 600 seconds left`);
     },
   },
   {
