@@ -30,6 +30,13 @@ constexpr std::array field_infos{
 #undef TARTA_FIELD
 };
 
+// A user name or a password may be there without a character (5.0 §3.1.3.5, §3.1.3.6). The other fields are there
+// whenever their packet is, or never empty: left out when they are empty.
+bool shown_empty(std::uint32_t number) {
+  const auto field = static_cast<Field>(number);
+  return field == Field::username || field == Field::password;
+}
+
 constexpr std::array property_names{
 #define TARTA_PROPERTY(identifier, name, camel, type, rule, packets) #camel,
 #include "property.def"
@@ -196,7 +203,7 @@ std::string describe(Bytes packet, Version version, Sender sender) {
         for (const std::uint8_t code : view) text += " " + hex(code);
         break;
       default:
-        if (!view.empty()) text += name + "=" + quote(view);
+        if (!view.empty() || shown_empty(fields[i])) text += name + "=" + quote(view);
     }
   }
   return text;
