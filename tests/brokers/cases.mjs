@@ -28,7 +28,7 @@ const delivery = [
   })),
 
   {
-    // Statements: 5.0 MQTT-3.8.4-8
+    // Statements: 5.0 MQTT-3.8.4-8; 3.1.1 MQTT-3.8.4-6
     name: "the lower of two QoS is what arrives",
     async run(kit) {
       const client = await kit.connect();

@@ -47,7 +47,7 @@ constexpr Range ranges[] = {
 
 }  // namespace
 
-// Statements: 5.0 MQTT-3.1.2-12
+// Statements: 5.0 MQTT-3.1.2-12; 3.1.1 MQTT-3.1.2-14
 TEST_CASE("options: every number has its range") {
   CHECK(std::size(ranges) == static_cast<std::size_t>(NumberOption::count) - 1);
   for (const Range& range : ranges) {

@@ -30,7 +30,7 @@ TEST_CASE("topic names: anything but a wildcard") {
   }
 }
 
-// Statements: 5.0 MQTT-3.3.2-1, MQTT-4.7.3-2; 3.1.1 MQTT-4.7.3-2
+// Statements: 5.0 MQTT-3.3.2-1, MQTT-4.7.3-2; 3.1.1 MQTT-3.3.2-1, MQTT-4.7.3-2
 TEST_CASE("topic names: well-formed text without U+0000") {
   CHECK(check_topic_name(tarta::as_bytes("a\0b"sv)) == Fault::text_null);
   CHECK(check_topic_name(tarta::as_bytes("a\xC3"sv)) == Fault::text_ill_formed);

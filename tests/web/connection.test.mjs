@@ -13,7 +13,7 @@ const quick = { min: 1, max: 10 };
 
 // ---- servers that break the rules ----
 
-// Statements: 5.0 MQTT-3.14.4-2; 3.1.1 MQTT-3.14.4-1; classes 15
+// Statements: 5.0 MQTT-3.14.4-2; classes 15
 test("a truncated property is a typed error, and ends the connection", async (t) => {
   const broker = await start(t);
   const connecting = connect(broker.url, options);
@@ -80,12 +80,24 @@ test("a subprotocol that was not asked for", async (t) => {
   assert.match(error.message, /"other"/);
 });
 
-// Statements: 5.0 MQTT-6.0.0-3; 3.1.1 MQTT-6.0.0-3
+// Statements: 5.0 MQTT-6.0.0-3
 test("the subprotocol mqtt is offered", async (t) => {
   const broker = await start(t);
   const offered = new Promise((resolve) => broker.server.once("headers", (_, request) => resolve(request.headers["sec-websocket-protocol"])));
   const connecting = connect(broker.url, options);
   await broker.online();
+  await (await connecting).close();
+  assert.equal(await offered, "mqtt");
+});
+
+// Statements: 3.1.1 MQTT-6.0.0-3
+test("… and in 3.1.1", async (t) => {
+  const broker = await start(t);
+  const offered = new Promise((resolve) => broker.server.once("headers", (_, request) => resolve(request.headers["sec-websocket-protocol"])));
+  const connecting = connect(broker.url, { version: 4, reconnect: false });
+  const peer = await broker.accept();
+  await peer.expect(CONNECT);
+  peer.send(hex("20 02 00 00"));
   await (await connecting).close();
   assert.equal(await offered, "mqtt");
 });
@@ -230,6 +242,26 @@ test("3.1.1 where the server stays silent at 5.0", async (t) => {
   const client = await connecting;
   assert.equal(client.server.version, 4);
   await client.close();
+});
+
+// Statements: 3.1.1 MQTT-3.14.1-1, MQTT-3.14.4-1, MQTT-3.14.4-2
+test("3.1.1: after DISCONNECT the client closes, and sends nothing more", async (t) => {
+  const broker = await start(t);
+  const connecting = connect(broker.url, { version: 4, reconnect: false });
+  const peer = await broker.accept();
+  await peer.expect(CONNECT);
+  peer.send(hex("20 02 00 00"));
+  const client = await connecting;
+  const closing = client.close();
+  const before = client.publish("a", "b"); // on the way before DISCONNECT is
+  await peer.expect(PUBLISH);
+  const { flags, body } = await peer.expect(DISCONNECT);
+  await before;
+  assert.deepEqual([flags, body.length], [0, 0]);
+  assert.equal(await peer.next(), null);
+  assert.equal(await peer.ended(), 1000);
+  await closing;
+  await fails(client.publish("a", "b"), "CLIENT_CLOSED");
 });
 
 // Statements: classes 17
