@@ -391,7 +391,7 @@ export class Connection implements ConnectionEvents {
       if (transport === this.#transport) this.#authenticate(CONTINUE, answer);
     } catch (cause) {
       if (transport !== this.#transport) return;
-      void this.stop(new MqttError("CANCELLED", "connect", { detail: "authentication.next() failed", cause }));
+      void this.stop(new MqttError("AUTHENTICATION_FAILED", "connect", { cause }));
     }
   }
 

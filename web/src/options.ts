@@ -33,6 +33,7 @@ export interface Will {
   delayInterval?: number;
   /** Seconds that it is kept (Message Expiry Interval, 5.0). */
   expiry?: number;
+  /** All else that it bears: content type, user properties, … (5.0 §3.1.3.2). */
   properties?: WillProperties;
 }
 
@@ -41,7 +42,7 @@ export interface Authentication {
   method: string;
   /** The data of CONNECT. */
   data?: string | ArrayBufferLike | ArrayBufferView;
-  /** Answers the server's data, at each step. */
+  /** Answers the server's data, at each step. Where it fails, the client ends with `AUTHENTICATION_FAILED`. */
   next?(data: Uint8Array | undefined): Authentication["data"] | Promise<Authentication["data"]>;
 }
 
@@ -59,7 +60,7 @@ export interface Reconnect {
 
 /** What may wait, or be unacknowledged. */
 export interface QueueLimits {
-  /** Default 10,000. */
+  /** Default 10,000. Of QoS 1 and 2 no more than 65,535, as each has a packet identifier. */
   maxMessages?: number;
   /** Bytes of topics, properties and payloads. Default 16 MiB. */
   maxBytes?: number;

@@ -70,6 +70,8 @@ export type ErrorCode =
   | "SUBSCRIPTION_CONFLICT"
   /** This platform cannot do that. */
   | "UNSUPPORTED"
+  /** Authentication.next() has failed. */
+  | "AUTHENTICATION_FAILED"
   /** No answer in time. */
   | "TIMEOUT"
   /** The Worker that the client lives in has ended. */
@@ -119,6 +121,7 @@ export const ERRORS =
   "NOT_MQTT|" +
   "SUBSCRIPTION_CONFLICT|" +
   "UNSUPPORTED|" +
+  "AUTHENTICATION_FAILED|" +
   "TIMEOUT|" +
   "WORKER_LOST|" +
   "OPTIONS_CONFLICT|" +
