@@ -134,6 +134,7 @@ test("mistakes in arguments are told at once", withClient(async ({ client, peer 
     { clientId: 5 }, { credentials: { username: 5 } }, { credentials: { username: "\ud800" } }, { log: 5 }, { signal: {} }, { properties: { keepalive: 5 } },
     { properties: { toString: 3 } }, { clientID: "a" }, { keepAlive: 5 }, { websocket: class {} },
     { version: 4, authentication: { method: "m" } }, { version: 3, credentials: { password: "p" } },
+    { version: 4, credentials: { password: "" } },
   ]) assert.throws(() => new Client("ws://host", options), TypeError, JSON.stringify(options));
   assert.equal(new Client("ws://host", { reconnect: { min: undefined }, whatever: 1, "(": 1 }).state, "idle");
   assert.throws(() => client.publish(new Uint8Array([97]), "x"), TypeError);

@@ -337,7 +337,7 @@ export function readOptions(url: ServerUrl, options: ConnectOptions): Settings {
   if (isOld && authentication) throw new TypeError("authentication needs version 5");
   if (typeof options.credentials !== "function") {
     const { username = "", password = "" } = options.credentials ?? {};
-    if (isOld && password && options.credentials?.username === undefined) throw new TypeError("before version 5 a password needs a username"); // 3.1.1 §3.1.2.9
+    if (isOld && options.credentials?.password !== undefined && options.credentials.username === undefined) throw new TypeError("before version 5 a password needs a username"); // 3.1.1 §3.1.2.9
     if (typeof username !== "string") throw new TypeError("credentials.username must be a string");
     toField("credentials.username", username);
     toField("credentials.password", password);
