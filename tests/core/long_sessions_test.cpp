@@ -193,6 +193,21 @@ TEST_CASE("long sessions: 65,535 messages in flight are as many as there can be,
   }
 }
 
+// Statements: 5.0 MQTT-3.2.2-15; scenarios 8
+TEST_CASE("long sessions: the identifier of a message that is larger than the server takes is free again") {
+  Client client{5};
+  REQUIRE(tarta_publish(client, 1, 0, 2, 100, 0, tarta::no_expiry) != nullptr);
+  client.open(false, "05 27 00 00 00 14");  // no more than 20 bytes
+  CHECK(client.turn().empty());
+  REQUIRE(client.status().pending == 0);
+  std::set<std::uint16_t> ids;
+  for (std::uint32_t operation = 2; operation <= 65'536; ++operation) REQUIRE(client.publish(operation, 1));
+  for (std::vector<Sent> sent = client.turn(); !sent.empty(); sent = client.turn()) {
+    for (const Sent& one : sent) ids.insert(one.id);
+  }
+  CHECK(ids.size() == 65'535);
+}
+
 // Statements: 5.0 MQTT-3.3.4-7, MQTT-3.3.4-8; scenarios 14
 TEST_CASE("long sessions: a Receive Maximum of 1, and 1,000 messages") {
   Client client{5};

@@ -60,7 +60,7 @@ bool flag(const std::vector<std::string>& words, const std::string& name) {
 
 }  // namespace
 
-Script::Script() { create(); }
+Script::Script(std::size_t piece) : piece_(piece) { create(); }
 
 void Script::set(const std::string& name, const std::string& value) {
   constexpr std::string_view as_hex = "hex:";
@@ -112,11 +112,18 @@ void Script::receive(const std::string& line) {
 }
 
 void Script::flush_incoming() {
-  if (incoming_.empty()) return;
-  const auto size = static_cast<std::uint32_t>(incoming_.size());
-  area_ = session_->receive_area(size);
-  std::copy(incoming_.begin(), incoming_.end(), area_);
+  for (std::size_t at = 0; at < incoming_.size();) {
+    const std::size_t size = std::min(piece_, incoming_.size() - at);
+    take(incoming_.data() + at, size);
+    at += size;
+  }
   incoming_.clear();
+}
+
+void Script::take(const std::uint8_t* bytes, std::size_t length) {
+  const auto size = static_cast<std::uint32_t>(length);
+  area_ = session_->receive_area(size);
+  std::copy(bytes, bytes + length, area_);
   session_->receive(size, size);
   for (walk(); session_->has_more(); walk()) session_->more();
   if (deliver_ && session_->skip() == 0) session_->delivered(last_delivered_);
@@ -135,8 +142,7 @@ void Script::begin(const std::string& line) {
   }
   std::vector<std::uint8_t> packet = notation::encode(head + " payload=" + std::string(size, '.'), version_);
   packet.resize(packet.size() - size + 10);
-  incoming_ = packet;
-  flush_incoming();
+  take(packet.data(), packet.size());
 }
 
 void Script::check(Error error) {

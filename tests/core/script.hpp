@@ -2,6 +2,7 @@
 // packet that the session sends and each event that it reports.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
@@ -11,7 +12,10 @@
 
 class Script {
  public:
-  Script();
+  static constexpr std::size_t whole = SIZE_MAX;
+
+  // What comes from the server is given to the session in pieces of at most so many bytes.
+  explicit Script(std::size_t piece = whole);
 
   // Runs one input line and gives what came of it; throws std::runtime_error for a line that means nothing.
   std::vector<std::string> run(const std::string& line);
@@ -33,6 +37,7 @@ class Script {
   void command(const Words& words);
   void receive(const std::string& line);
   void flush_incoming();
+  void take(const std::uint8_t* bytes, std::size_t size);
   void begin(const std::string& line);
   void publish(const Words& words);
   void check(tarta::Error error);
@@ -45,6 +50,7 @@ class Script {
   tarta::Bytes at(std::uint32_t offset, std::uint32_t length) const;
   std::string properties(const std::uint32_t* place) const;
 
+  std::size_t piece_;
   std::unique_ptr<tarta::Session> session_;
   std::vector<std::pair<std::string, std::string>> options_;
   tarta::Now now_;
