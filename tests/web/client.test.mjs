@@ -541,6 +541,7 @@ test("authentication once more that fails on our side ends the connection", with
   assert.equal(client.state, "closed");
 }, { authentication: { method: "m", next: () => { throw new Error("no key"); } } }, { connack: { properties: hex("15 0001 6d") } }));
 
+// Statements: scenarios 31; classes 18
 test("keep alive", { timeout: 5000 }, withClient(async ({ client, peer }) => {
   await peer.expect(PINGREQ);
   const lost = new Promise((resolve) => client.addEventListener("state", ({ detail }) => resolve(detail)));

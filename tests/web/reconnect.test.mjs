@@ -8,6 +8,7 @@ import { fails, pause, startBroker as start, subscribed, until } from "./kit.mjs
 const quick = { min: 1, max: 10 };
 const options = { version: 5, reconnect: false };
 
+// Statements: scenarios 31; classes 18
 test("a line is tried when the network or the page comes back, and ends where nothing answers", async (t) => {
   const broker = await start(t);
   const listeners = new EventTarget(); // Node has no such events

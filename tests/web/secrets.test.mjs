@@ -70,6 +70,7 @@ test("a refusal, with the server's words", async (t) => {
   silent(told, client);
 });
 
+// Statements: classes 22
 test("no server, and one that is none", async (t) => {
   const server = createServer((request, response) => response.writeHead(401, { "X-Was": request.url }).end(request.url));
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -81,6 +82,7 @@ test("no server, and one that is none", async (t) => {
   }
 });
 
+// Statements: classes 22
 test("an address that is none, given or of a function", async (t) => {
   for (const url of [
     `ws://${CANARY}:${CANARY}@host:99999/`, `no://user:${CANARY}@host`, `wss://bad host/mqtt?token=${CANARY}`,
@@ -98,6 +100,7 @@ test("an address that is none, given or of a function", async (t) => {
   }
 });
 
+// Statements: classes 22
 test("a WebSocket whose error tells the address", async (t) => {
   class Telling {
     constructor(url) {
@@ -120,6 +123,7 @@ test("a WebSocket whose error tells the address", async (t) => {
   }
 });
 
+// Statements: classes 22
 test("a connection that is lost, and publishes that fail with it", async (t) => {
   const broker = await startBroker(t);
   const { client, told, note } = listen(t, signed(broker.url), { reconnect: { min: 1, max: 5 } });
@@ -134,6 +138,7 @@ test("a connection that is lost, and publishes that fail with it", async (t) => 
   silent(told, client);
 });
 
+// Statements: classes 22
 test("authentication data, of both sides", async (t) => {
   const broker = await startBroker(t);
   const authentication = { method: "token", data: bytes(CANARY), next: (data) => bytes(`${CANARY}${data}`) };
@@ -155,6 +160,7 @@ test("authentication data, of both sides", async (t) => {
   silent(told);
 });
 
+// Statements: classes 22
 test("a store holds nothing that lets anyone in", async (t) => {
   const folder = mkdtempSync(join(tmpdir(), "tarta-secrets-"));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
