@@ -226,9 +226,9 @@ void Session::receive_publish(const FixedHeader& header, Bytes body, std::uint32
   std::uint32_t serial = 0;
   skipping_arrival_ = false;
   if (packet.qos > 0) {
-    // What comes without DUP under an identifier held from an earlier connection is a new message of a server that has
-    // lost its session: 3.1 does not tell that, and at another QoS it is sure (the CONNACK that told it was lost).
-    const bool anew = !packet.dup && (version_ == Version::v3_1 || packet.qos == 1);
+    // What comes under an identifier that is held from an earlier connection is a new message of a server that has lost
+    // its session, if it comes at QoS 1 (the CONNACK that told it was lost), or in 3.1, which never tells, without DUP.
+    const bool anew = packet.qos == 1 || (!packet.dup && version_ == Version::v3_1);
     if (anew && inbound_.forget_earlier(packet.id)) forget(Kept::inbound, packet.id);
     // Before 5.0 the server is not told of a limit.
     const std::uint32_t most = version_ == Version::v5 ? in_force_[NumberOption::receive_maximum] : 65'535;
