@@ -35,10 +35,13 @@ void let_go(OutgoingTopic* topic);
 struct Outgoing {
   Outgoing* previous;
   Outgoing* next;
-  OutgoingTopic* topic;        // of a PUBLISH, else nullptr
-  std::uint32_t operation;     // the host's number; 0: nothing is reported
-  std::uint32_t serial;        // of its last persist record; also tells its place among QoS 0 messages
-  std::uint32_t expires;       // wall seconds, or seconds from now while `fresh`; 0: never
+  OutgoingTopic* topic;     // of a PUBLISH, else nullptr
+  std::uint32_t operation;  // the host's number; 0: nothing is reported
+  std::uint32_t serial;     // of its last persist record; also tells its place among QoS 0 messages
+  union {
+    std::uint32_t expires;  // of a PUBLISH: wall seconds, or seconds from now while `fresh`; 0: never
+    std::uint32_t records;  // of a SUBSCRIBE: its persist records, whose serials end with `serial`
+  };
   std::uint32_t payload_size;  // or the number of filters × 4
   std::uint32_t properties_size;
   std::uint16_t id;  // packet identifier; 0: QoS 0

@@ -33,7 +33,7 @@ Error Session::cancel(std::uint32_t operation) {
   if (entry->sent) return Error::none;  // its packet identifier is in use until it is acknowledged
   const bool request = entry->stage == Stage::suback || entry->stage == Stage::unsuback;
   if (request) {
-    forgo(entry->serial);
+    for (std::uint32_t i = 0; i < entry->records; ++i) forgo(entry->serial - i);
     restore_lost(*entry);
     take_out(requests_, entry);
   } else {

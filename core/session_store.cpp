@@ -174,10 +174,9 @@ void Session::store_failed(std::uint32_t serial) {
     if (unneeded == serial) return;
   }
   for (Outgoing* entry = requests_.first(); entry != nullptr; entry = entry->next) {
-    // The records of one request follow each other. Without those of its own the session could not go on.
-    const std::uint32_t filters = entry->payload_size / 4;
-    if (entry->operation == 0 || entry->serial - serial >= filters) continue;
-    for (std::uint32_t i = 0; i < filters; ++i) forget_subscription(entry->filter(i));
+    // Without those of its own requests the session could not go on.
+    if (entry->operation == 0 || entry->serial - serial >= entry->records) continue;
+    for (std::uint32_t i = 0; i < entry->payload_size / 4; ++i) forget_subscription(entry->filter(i));
     fail(entry->operation, Error::store_failed);
     restore_lost(*entry);
     return take_out(requests_, entry);

@@ -1,4 +1,6 @@
 // Subscriptions: what the host asks for, how the server is asked, and what it answers.
+#include <algorithm>
+
 #include "session.hpp"
 #include "topic.hpp"
 
@@ -64,9 +66,10 @@ Error Session::unsubscribe(std::uint32_t operation, std::span<const std::uint32_
 
 // Each filter that the server held before it lost the session, once, unless it is being asked for anyway or given up.
 // The requests are the session's own (operation 0). One filter to a SUBSCRIBE where it gets an identifier; else as many
-// as make a packet of moderate size.
+// as make a packet of moderate size, which the server takes (5.0 §3.2.2.3.6).
 void Session::resubscribe() {
-  constexpr std::uint32_t enough = 16 * 1024;
+  constexpr std::uint32_t head = 6;  // bytes: fixed header, packet identifier, length of the properties
+  const std::uint32_t enough = std::min<std::uint32_t>(limits_.maximum_packet_size, 16 * 1024);
   Buffer<Stage> asked;  // by filter: the last request
   if (!asked.resize_zeroed(subscriptions_.size())) {
     out_of_memory_ = true;
@@ -78,12 +81,12 @@ void Session::resubscribe() {
     }
   }
   Buffer<std::uint32_t> filters;
-  std::uint32_t bytes = 0;
+  std::uint32_t bytes = head;
   const auto ask = [&] {
     if (filters.empty()) return;
     ask_again(filters);
     filters.clear();
-    bytes = 0;
+    bytes = head;
   };
   for (std::uint32_t number = 0; number < subscriptions_.size(); ++number) {
     const bool held = subscriptions_.held(number) || subscriptions_.lost(number);
@@ -198,9 +201,13 @@ void Session::refuse(std::uint32_t filter, Error error) {
 // now.
 bool Session::is_kept(Outgoing& entry) {
   if (entry.stage != Stage::suback) return true;
+  std::uint32_t records = 0;
   for (std::uint32_t i = 0; i < entry.payload_size / 4; ++i) {
-    if (subscriptions_.set_kept(entry.filter(i), true)) entry.serial = keep(Kept::subscription, entry.filter(i));
+    if (!subscriptions_.set_kept(entry.filter(i), true)) continue;
+    entry.serial = keep(Kept::subscription, entry.filter(i));
+    ++records;
   }
+  if (records > 0) entry.records = records;
   return is_stored(entry.serial);
 }
 
