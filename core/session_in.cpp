@@ -316,7 +316,7 @@ void Session::receive_acknowledgement(const FixedHeader& header, Bytes body) {
   if (packet.type == PacketType::pubrel) return receive_pubrel(packet);
   Outgoing* const entry = ids_.find(packet.id);
   if (entry == nullptr || !entry->sent) {
-    // 5.0 §4.3.3: a PUBREC for what we do not know is told so; other acknowledgements have no answer.
+    // 5.0 §3.6.2.1: a PUBREC for what we do not know is told so; other acknowledgements have no answer.
     const auto unknown = static_cast<std::uint8_t>(Reason::packet_identifier_not_found);
     const bool answered = packet.type == PacketType::pubrec && !is_refusal(packet.reason);
     if (answered) answer(PacketType::pubrel, packet.id, unknown, serial_);
