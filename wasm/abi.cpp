@@ -1,5 +1,5 @@
-// The C ABI (tarta.h) over core/session.hpp: types are converted, nothing is decided. After each call the status block
-// is written anew, so that the host reads memory instead of calling.
+// The C ABI (tarta.h) over core/session.hpp: types are converted, nothing is decided. After each call that has an error
+// or changes what is to be sent, the status block is written anew, so that the host reads memory instead of calling.
 #include <new>
 
 #include "inspect.hpp"

@@ -4,7 +4,7 @@
  * commands go in, and the host takes three things out of the status block after a call: records (core/event.def),
  * bytes to send, and the time of the next tick().
  *
- * Who may be called when:
+ * What may be called when:
  *   - transport_opened, receive, more, transport_closed, stored, store_failed and tick write records. The host walks
  *     them before it makes the next such call.
  *   - All other calls ("commands") write none, so that handlers may make them while records are walked. What they
@@ -120,18 +120,21 @@ void tarta_forget_filter(tarta_session*, uint32_t filter); /* its number is free
 uint8_t* tarta_publish(tarta_session*, uint32_t operation, uint32_t topic, uint32_t flags, uint32_t length,
                        uint32_t properties, uint32_t expiry);
 
-/* The scratch area holds `count` filter numbers (uint32), then `properties` bytes. */
+/* The scratch area holds `count` filter numbers (uint32), then `properties` bytes. `invalid_argument` without a filter,
+ * for one that is not defined, or for properties that the packet may not bear. */
 uint32_t tarta_subscribe(tarta_session*, uint32_t operation, uint32_t count, uint32_t properties);
 uint32_t tarta_unsubscribe(tarta_session*, uint32_t operation, uint32_t count, uint32_t properties);
 
 /* A queued operation leaves no trace; one in flight keeps its packet identifier until it is acknowledged. Either way
- * nothing more is reported of it. */
+ * nothing more is reported of it. `invalid_argument` if there is no such operation. */
 uint32_t tarta_cancel(tarta_session*, uint32_t operation);
 
-/* An answer to AUTH; `data` bytes of authentication data are in the scratch area. `reason` 0x18 or 0x19. */
+/* An answer to AUTH; `data` bytes of authentication data are in the scratch area. `reason` 0x18 or 0x19.
+ * `invalid_argument` where none is waited for; `packet_too_large`. */
 uint32_t tarta_authenticate(tarta_session*, uint32_t reason, uint32_t data);
 
-/* DISCONNECT, then CLOSED with the next tick(). `properties` bytes are in the scratch area. */
+/* DISCONNECT, then CLOSED with the next tick(). `properties` bytes are in the scratch area. `invalid_argument` for what a
+ * client may not send. */
 uint32_t tarta_disconnect(tarta_session*, uint32_t reason, uint32_t properties);
 
 /* Handlers have returned for all messages up to this serial (which counts QoS 1 and 2 messages, modulo 2^32). */
