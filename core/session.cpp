@@ -205,6 +205,7 @@ void Session::connected(const Connack& packet) {
     if (policy == 2) {
       take_back_client();
       start_clean_ = true;
+      write(Notice{});  // the server shall not publish the will of a client that comes back at once (5.0 §3.14.4)
       return end(Error::session_unexpected, 0, Fault::none, closed_again);
     }
   }
