@@ -28,9 +28,7 @@ constexpr std::uint8_t subscription_format = 1;
 
 // --- what is to be kept ----------------------------------------------------------------------------------------------
 
-bool Session::is_stored(std::uint32_t serial) const {
-  return !durable() || static_cast<std::int32_t>(stored_ - serial) >= 0;
-}
+bool Session::is_stored(std::uint32_t serial) const { return !durable() || at_or_before(serial, stored_); }
 
 std::uint32_t Session::keep(Kept kind, std::uint32_t key) {
   ++serial_;
