@@ -70,7 +70,7 @@ export type ErrorCode =
   | "SUBSCRIPTION_CONFLICT"
   /** This platform cannot do that. */
   | "UNSUPPORTED"
-  /** Authentication.next() has failed. */
+  /** The option authentication had no answer for the server. */
   | "AUTHENTICATION_FAILED"
   /** No answer in time. */
   | "TIMEOUT"
